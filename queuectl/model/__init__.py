@@ -1,0 +1,1 @@
+"""What the words of queuectl mean: frozen data and enums, nothing that acts."""

@@ -1,0 +1,49 @@
+"""Every error a person may see, each with the exit code that it ends a command with."""
+
+from __future__ import annotations
+
+
+class QueuectlError(Exception):
+    """Something queuectl can't do, said in one line that names the object and the way out."""
+
+    exit_code = 1
+
+
+class UnknownError(QueuectlError):
+    """A job, spec, queue or worker that isn't there."""
+
+
+class ConflictError(QueuectlError):
+    """The object is in a state that doesn't allow this, or is held by another source."""
+
+
+class UsageError(QueuectlError):
+    """A value or an option that can't be used."""
+
+    exit_code = 2
+
+
+class InvalidSpecError(QueuectlError):
+    """One or more spec files are wrong; the message lists every error of every file."""
+
+    exit_code = 3
+
+
+class StoreUnavailableError(QueuectlError):
+    """The store is busy, full, read-only or out of reach; nothing was changed."""
+
+    exit_code = 4
+
+
+class StoreBusyError(StoreUnavailableError):
+    """Another process holds the store's lock; the same call may succeed later."""
+
+
+class StoreFullError(StoreUnavailableError):
+    """There is no room for what was to be written."""
+
+
+class StoreInvalidError(QueuectlError):
+    """The store is damaged, no queue at all, or was made by a newer queuectl; its bytes were not changed."""
+
+    exit_code = 5
