@@ -1,0 +1,1 @@
+"""Pure decisions: everything they need, the time included, comes in as an argument."""
