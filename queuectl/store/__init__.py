@@ -1,0 +1,1 @@
+"""The queue in SQL: verbs for what may happen to jobs, specs, fires, workers and queues."""

@@ -1,0 +1,38 @@
+"""What the store's verbs need of a database; each kind of database is a thin driver below this."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+Row = dict[str, Any]
+
+
+class Database(Protocol):
+    """One connection. Used by one thread of one process."""
+
+    location: str
+    """Path or URL, as it may be shown."""
+
+    def run(self, query: str, /, **parameters: Any) -> list[Row]:
+        """Run a statement of `sql/*.sql` by name and fetch all it returns.
+
+        Outside a transaction it is one of its own. Raises StoreUnavailableError or StoreInvalidError.
+        """
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Write all or nothing; nests into the transaction that is open already."""
+        ...
+
+    def wait_for_lock(self, milliseconds: int) -> None:
+        """Set how long a statement waits for another writer before it is StoreBusyError."""
+        ...
+
+    def backup(self, path: str) -> None:
+        """Copy the whole queue, as of one instant, to a new file."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database; open transactions are rolled back."""
+        ...

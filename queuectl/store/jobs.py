@@ -1,0 +1,292 @@
+"""Jobs: how they come in, are claimed, end, and are taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from queuectl.model.errors import StoreInvalidError
+from queuectl.model.job import AttemptEnd, Job, NewJob
+from queuectl.model.spec import JobSpec
+from queuectl.model.states import JobState
+from queuectl.model.transition import Transition
+from queuectl.store.database import Database, Row
+
+QUARANTINED_FROM = 2
+"""A job whose worker died under it this often runs alone."""
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(JobSpec).decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs to list; None means any."""
+
+    states: Collection[JobState] | None = None
+    spec: str | None = None
+    queue: str | None = None
+    since: int | None = None
+    """Changed at or after this instant."""
+    before_id: int | None = None
+    """Older ones than this: to page on."""
+
+
+class Jobs:
+    """The jobs of the queue."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def enqueue(self, new: NewJob, *, now: int) -> Job | None:
+        """Nothing → `new.state`. None when a job with the same key exists already."""
+        with self._db.transaction():
+            self._db.run("know_queue", name=new.frozen.queue)
+            rows = self._db.run(
+                "enqueue",
+                key=new.key,
+                spec=new.spec,
+                spec_version=new.spec_version,
+                state=new.state,
+                run_at=new.run_at,
+                expires_at=new.expires_at,
+                fire_at=new.fire_at,
+                reason=new.reason,
+                now=now,
+                **_frozen(new.frozen),
+            )
+        return _first(rows)
+
+    def get(self, job_id: int) -> Job | None:
+        """Return the job with this id."""
+        return _first(self._db.run("job", id=job_id)) if -(2**63) <= job_id < 2**63 else None
+
+    def by_key(self, key: str) -> Job | None:
+        """Return the job with this key."""
+        return _first(self._db.run("job_by_key", key=key))
+
+    def newest_of_spec(self, spec: str) -> Job | None:
+        """Return the latest job that this spec made."""
+        return _first(self._db.run("newest_job_of_spec", spec=spec))
+
+    def keys(self, limit: int = 1000) -> list[str]:
+        """Return the latest keys, for suggestions."""
+        return [row["key"] for row in self._db.run("job_keys", limit=limit)]
+
+    def list(self, wanted: JobFilter = JobFilter(), *, limit: int = 100) -> list[Job]:
+        """Return jobs, newest first."""
+        states = None if wanted.states is None else sorted(wanted.states)
+        rows = self._db.run(
+            "list_jobs",
+            states=_array(states),
+            spec=wanted.spec,
+            queue=wanted.queue,
+            since=wanted.since,
+            before_id=wanted.before_id,
+            limit=limit,
+        )
+        return [_job(row) for row in rows]
+
+    def open_of_spec(self, spec: str) -> Sequence[Job]:
+        """Return the jobs of a spec that aren't final, oldest first."""
+        return [_job(row) for row in self._db.run("open_jobs_of_spec", spec=spec)]
+
+    def counts(self) -> dict[JobState, int]:
+        """Return how many jobs each state has; all states are there."""
+        found = {row["state"]: row["jobs"] for row in self._db.run("count_jobs_by_state")}
+        return {state: found.get(state, 0) for state in JobState}
+
+    def oldest_pending(self) -> int | None:
+        """Return since when the pending job that waits longest could have run."""
+        oldest: int | None = self._db.run("oldest_pending")[0]["run_at"]
+        return oldest
+
+    def average_duration_ms(self, sample: int = 1000) -> float | None:
+        """Return the mean duration of the latest attempts that succeeded."""
+        mean: float | None = self._db.run("average_duration", limit=sample)[0]["ms"]
+        return mean
+
+    def claim(
+        self, *, worker: str, host: str, queues: Sequence[str], limit: int, idle: bool, now: int
+    ) -> Sequence[Job]:
+        """Pending → processing, by priority then age; each with a new attempt. `queues` empty: all.
+
+        A job that two workers died under is claimed by an idle worker only, and alone.
+        """
+        with self._db.transaction():
+            if not idle:
+                return self._claim(worker, host, queues, limit, now, quarantined=False)
+            first = self._claim(worker, host, queues, 1, now, quarantined=True)
+            if not first or limit == 1 or is_quarantined(first[0]):
+                return first
+            return [*first, *self._claim(worker, host, queues, limit - 1, now, quarantined=False)]
+
+    def finish(self, job: Job, end: AttemptEnd, transition: Transition, *, now: int) -> bool:
+        """Processing → `transition.state`. False when another attempt holds the job: a late finisher loses."""
+        keep = transition.state in job.frozen.keep if transition.finished else False
+        purge_after = job.frozen.keep[transition.state].for_ms if keep else None  # type: ignore[index]
+        with self._db.transaction():
+            held = self._db.run(
+                "finish",
+                id=job.id,
+                worker=job.worker,
+                attempt=job.attempt,
+                state=transition.state,
+                run_at=transition.run_at,
+                failures=transition.failures,
+                losses=transition.losses,
+                reason=transition.reason,
+                exit_code=end.exit_code,
+                own_keep=int(keep),
+                purge_at=None if purge_after is None else now + purge_after,
+                finished_at=now if transition.finished else None,
+                now=now,
+            )
+            if held:
+                self._db.run(
+                    "end_attempt",
+                    job_id=job.id,
+                    number=job.attempt,
+                    outcome=end.outcome,
+                    exit_code=end.exit_code,
+                    signal=end.signal,
+                    error=end.error,
+                    output=end.output,
+                    output_bytes=end.output_bytes,
+                    output_file=end.output_file,
+                    truncated=int(end.truncated),
+                    cpu_ms=end.cpu_ms,
+                    max_rss_kib=end.max_rss_kib,
+                    now=now,
+                )
+        return bool(held)
+
+    def promote(self, *, now: int, limit: int = 1000) -> int:
+        """Scheduled or failed → pending, where due; blocked → pending, where the way is free. Returns how many."""
+        with self._db.transaction():
+            return len(self._db.run("promote", now=now, limit=limit)) + len(self._db.run("unblock", now=now))
+
+    def expire(self, *, now: int, limit: int = 1000) -> Sequence[int]:
+        """Blocked or pending → cancelled: too late to start. Its fire is recorded as expired. Returns the ids."""
+        reason = "expired: could not start within its spec's start_within"
+        with self._db.transaction():
+            expired = [row["id"] for row in self._db.run("expire", now=now, reason=reason, limit=limit)]
+            for job_id in expired:
+                self._db.run("expire_fire", job_id=job_id, reason=reason)
+        return expired
+
+    def cancel(self, job_id: int, *, reason: str, now: int) -> Job | None:
+        """Waiting → cancelled; processing → still processing, and its worker is asked to stop it.
+
+        None when the job is final already, or isn't there.
+        """
+        with self._db.transaction():
+            return _first(self._db.run("cancel_waiting", id=job_id, reason=reason, now=now)) or _first(
+                self._db.run("request_cancel", id=job_id, reason=reason, now=now)
+            )
+
+    def cancel_requests(self, worker: str) -> Sequence[int]:
+        """Return the ids of the worker's processing jobs that somebody cancelled."""
+        return [row["id"] for row in self._db.run("cancel_requests", worker=worker)]
+
+    def retry(self, job_id: int, frozen: JobSpec, spec_version: int | None, *, now: int) -> Job | None:
+        """Dead or cancelled → pending with failures at 0, to run `frozen`. None when it is neither."""
+        with self._db.transaction():
+            self._db.run("know_queue", name=frozen.queue)
+            return _first(
+                self._db.run("retry", id=job_id, spec_version=spec_version, now=now, **_frozen(frozen))
+            )
+
+    def hurry(self, job_id: int, *, now: int) -> Job | None:
+        """Failed → pending at once, instead of after its backoff. None when it isn't failed."""
+        return _first(self._db.run("hurry", id=job_id, now=now))
+
+    def refreeze(
+        self, job_id: int, frozen: JobSpec, spec_version: int | None, *, run_at: int | None, now: int
+    ) -> Job | None:
+        """Give a waiting job a new frozen spec, and a due time where `run_at` is given. None when it doesn't wait."""
+        with self._db.transaction():
+            self._db.run("know_queue", name=frozen.queue)
+            return _first(
+                self._db.run(
+                    "refreeze",
+                    id=job_id,
+                    spec_version=spec_version,
+                    run_at=run_at,
+                    now=now,
+                    **_frozen(frozen),
+                )
+            )
+
+    def busy(self, queues: Sequence[str]) -> bool:
+        """Tell whether anything is pending, processing or waiting for a retry. `queues` empty: all."""
+        return bool(self._db.run("busy", queues=_array(queues or None))[0]["busy"])
+
+    def _claim(
+        self, worker: str, host: str, queues: Sequence[str], limit: int, now: int, *, quarantined: bool
+    ) -> Sequence[Job]:
+        rows = self._db.run(
+            "claim",
+            worker=worker,
+            queues=_array(queues or None),
+            limit=limit,
+            quarantined=int(quarantined),
+            quarantined_from=QUARANTINED_FROM,
+            now=now,
+        )
+        jobs = sorted((_job(row) for row in rows), key=lambda job: (-job.priority, job.id))
+        for job in jobs:
+            self._db.run(
+                "start_attempt", job_id=job.id, number=job.attempt, worker=worker, host=host, now=now
+            )
+        return jobs
+
+
+def is_quarantined(job: Job) -> bool:
+    """Tell whether workers died under this job so often that it runs alone."""
+    return job.losses >= QUARANTINED_FROM
+
+
+def _frozen(spec: JobSpec) -> Row:
+    return {"frozen": _encode(spec).decode(), "queue": spec.queue, "priority": spec.priority}
+
+
+def _array(values: Sequence[str] | None) -> str | None:
+    return None if values is None else msgspec.json.encode(values).decode()
+
+
+def _first(rows: Sequence[Row]) -> Job | None:
+    return _job(rows[0]) if rows else None
+
+
+def _job(row: Row) -> Job:
+    try:
+        frozen = _decode(row["frozen"])
+        state = JobState(row["state"])
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise StoreInvalidError(
+            f"job {row['id']} is damaged in the database: {error}; restore a backup"
+        ) from None
+    return Job(
+        id=row["id"],
+        key=row["key"],
+        spec=row["spec"],
+        spec_version=row["spec_version"],
+        frozen=frozen,
+        state=state,
+        run_at=row["run_at"],
+        expires_at=row["expires_at"],
+        fire_at=row["fire_at"],
+        attempt=row["attempt"],
+        failures=row["failures"],
+        losses=row["losses"],
+        reason=row["reason"],
+        exit_code=row["exit_code"],
+        worker=row["worker_id"],
+        cancel_requested_at=row["cancel_requested_at"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        finished_at=row["finished_at"],
+    )

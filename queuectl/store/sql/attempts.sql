@@ -1,0 +1,28 @@
+-- name: start_attempt
+INSERT INTO attempts (job_id, number, worker_id, host, started_at) VALUES (:job_id, :number, :worker, :host, :now);
+
+-- name: record_pid
+UPDATE attempts SET pid = :pid, pid_mark = :pid_mark WHERE job_id = :job_id AND number = :number AND worker_id = :worker;
+
+-- name: end_attempt
+UPDATE attempts
+SET outcome = :outcome, exit_code = :exit_code, signal = :signal, error = :error, finished_at = :now,
+    duration_ms = MAX(0, :now - started_at), output = :output, output_bytes = :output_bytes,
+    output_file = :output_file, truncated = :truncated, cpu_ms = :cpu_ms, max_rss_kib = :max_rss_kib
+WHERE job_id = :job_id AND number = :number AND outcome IS NULL;
+
+-- name: attempts_of_job
+SELECT * FROM attempts WHERE job_id = :job_id ORDER BY number;
+
+-- name: attempt
+SELECT * FROM attempts WHERE job_id = :job_id AND number = :number;
+
+-- name: running_attempts_of_worker
+SELECT a.* FROM jobs j JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt
+WHERE j.worker_id = :worker AND j.state = 'processing' ORDER BY j.id;
+
+-- name: forget_attempts
+-- Of jobs that don't run, like delete_jobs.
+DELETE FROM attempts
+WHERE job_id IN (SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'processing')
+RETURNING output_file;

@@ -1,0 +1,203 @@
+-- name: enqueue
+-- A job that wasn't there → blocked, scheduled or pending. An existing key: no row.
+INSERT INTO jobs (key, spec, spec_version, frozen, state, queue, priority, run_at, expires_at, fire_at, reason,
+                  created_at, updated_at)
+VALUES (:key, :spec, :spec_version, :frozen, :state, :queue, :priority, :run_at, :expires_at, :fire_at, :reason,
+        :now, :now)
+ON CONFLICT (key) DO NOTHING
+RETURNING *;
+
+-- name: job
+SELECT * FROM jobs WHERE id = :id;
+
+-- name: job_by_key
+SELECT * FROM jobs WHERE key = :key;
+
+-- name: newest_job_of_spec
+SELECT * FROM jobs WHERE id = (SELECT MAX(id) FROM jobs WHERE spec = :spec);
+
+-- name: job_keys
+SELECT key FROM jobs WHERE key IS NOT NULL ORDER BY id DESC LIMIT :limit;
+
+-- name: list_jobs
+SELECT * FROM jobs
+WHERE (CAST(:states AS TEXT) IS NULL OR state IN (SELECT value FROM json_each(:states)))
+  AND (CAST(:spec AS TEXT) IS NULL OR spec = :spec)
+  AND (CAST(:queue AS TEXT) IS NULL OR queue = :queue)
+  AND (CAST(:since AS INTEGER) IS NULL OR updated_at >= :since)
+  AND (CAST(:before_id AS INTEGER) IS NULL OR id < :before_id)
+ORDER BY id DESC LIMIT :limit;
+
+-- name: count_jobs_by_state
+SELECT state, COUNT(*) AS jobs FROM jobs GROUP BY state;
+
+-- name: oldest_pending
+SELECT MIN(run_at) AS run_at FROM jobs WHERE state = 'pending' AND finished_at IS NULL;
+
+-- name: claim
+-- pending → processing: the first :limit by priority, then age, of the served queues that aren't paused.
+WITH candidate AS (
+    SELECT j.id
+    FROM queues q
+    JOIN jobs j ON j.id IN (
+        SELECT p.id FROM jobs p
+        WHERE p.state = 'pending' AND p.queue = q.name AND (p.losses < :quarantined_from OR :quarantined)
+        ORDER BY p.priority DESC, p.id LIMIT :limit)
+    WHERE q.paused_at IS NULL
+      AND (CAST(:queues AS TEXT) IS NULL OR q.name IN (SELECT value FROM json_each(:queues)))
+    ORDER BY j.priority DESC, j.id LIMIT :limit
+)
+UPDATE jobs
+SET state = 'processing', worker_id = :worker, attempt = attempt + 1, reason = NULL,
+    cancel_requested_at = NULL, updated_at = :now
+WHERE id IN (SELECT id FROM candidate)
+RETURNING *;
+
+-- name: finish
+-- processing → completed, failed, dead, cancelled, pending or scheduled; only by the worker and attempt that hold it.
+UPDATE jobs
+SET state = :state, run_at = COALESCE(:run_at, run_at), failures = :failures, losses = :losses, reason = :reason,
+    exit_code = :exit_code, cancel_requested_at = NULL, own_keep = :own_keep, purge_at = :purge_at,
+    finished_at = CAST(:finished_at AS INTEGER), updated_at = :now
+WHERE id = :id AND state = 'processing' AND worker_id = :worker AND attempt = :attempt
+RETURNING id;
+
+-- name: promote
+-- scheduled or failed → pending, when due.
+UPDATE jobs
+SET state = 'pending', updated_at = :now
+WHERE id IN (
+    SELECT id FROM jobs WHERE state IN ('scheduled', 'failed') AND finished_at IS NULL AND run_at <= :now
+    LIMIT :limit)
+RETURNING id;
+
+-- name: unblock
+-- blocked → pending (or scheduled, when not due yet): the oldest of each spec that has no other open job.
+UPDATE jobs
+SET state = CASE WHEN run_at > :now THEN 'scheduled' ELSE 'pending' END, reason = NULL, updated_at = :now
+WHERE state = 'blocked' AND id IN (
+    SELECT (SELECT MIN(b.id) FROM jobs b WHERE b.spec = s.spec AND b.state = 'blocked')
+    FROM (SELECT DISTINCT spec FROM jobs WHERE state = 'blocked') s
+    WHERE NOT EXISTS (
+        SELECT 1 FROM jobs o
+        WHERE o.spec = s.spec AND o.state IN ('scheduled', 'pending', 'processing', 'failed')))
+RETURNING id;
+
+-- name: expire
+-- blocked or pending → cancelled: could not start within its spec's start_within.
+UPDATE jobs
+SET state = 'cancelled', reason = :reason, finished_at = :now, updated_at = :now
+WHERE id IN (
+    SELECT id FROM jobs
+    WHERE expires_at IS NOT NULL AND state IN ('blocked', 'pending') AND expires_at < :now AND attempt = 0
+    LIMIT :limit)
+RETURNING id;
+
+-- name: cancel_waiting
+-- blocked, scheduled, pending or failed → cancelled.
+UPDATE jobs
+SET state = 'cancelled', reason = :reason, finished_at = :now, updated_at = :now
+WHERE id = :id AND state IN ('blocked', 'scheduled', 'pending', 'failed')
+RETURNING *;
+
+-- name: request_cancel
+-- processing stays; its worker stops the attempt and finishes it as cancelled.
+UPDATE jobs
+SET cancel_requested_at = :now, reason = :reason, updated_at = :now
+WHERE id = :id AND state = 'processing'
+RETURNING *;
+
+-- name: cancel_requests
+SELECT id FROM jobs WHERE worker_id = :worker AND state = 'processing' AND cancel_requested_at IS NOT NULL;
+
+-- name: retry
+-- dead or cancelled → pending, failures and losses at 0.
+UPDATE jobs
+SET state = 'pending', frozen = :frozen, spec_version = :spec_version, queue = :queue, priority = :priority,
+    run_at = :now, expires_at = NULL, failures = 0, losses = 0, reason = NULL, exit_code = NULL, own_keep = 0,
+    purge_at = NULL, cancel_requested_at = NULL, finished_at = NULL, updated_at = :now
+WHERE id = :id AND state IN ('dead', 'cancelled')
+RETURNING *;
+
+-- name: hurry
+-- failed → pending without waiting for its backoff.
+UPDATE jobs SET state = 'pending', run_at = :now, updated_at = :now WHERE id = :id AND state = 'failed'
+RETURNING *;
+
+-- name: refreeze
+-- A waiting job gets its spec as it is now; pending, scheduled and blocked ones may change their due time.
+UPDATE jobs
+SET frozen = :frozen, spec_version = :spec_version, queue = :queue, priority = :priority,
+    run_at = COALESCE(CAST(:run_at AS INTEGER), run_at),
+    state = CASE
+        WHEN CAST(:run_at AS INTEGER) IS NULL OR state IN ('blocked', 'failed') THEN state
+        WHEN :run_at > :now THEN 'scheduled' ELSE 'pending' END,
+    updated_at = :now
+WHERE id = :id AND state IN ('blocked', 'scheduled', 'pending', 'failed')
+RETURNING *;
+
+-- name: open_jobs_of_spec
+SELECT * FROM jobs
+WHERE spec = :spec AND state IN ('blocked', 'scheduled', 'pending', 'processing', 'failed') ORDER BY id;
+
+-- name: busy
+-- Whether anything is pending, processing or waiting for a retry in the served queues that aren't paused.
+SELECT
+    EXISTS (SELECT 1 FROM jobs j WHERE j.state = 'processing'
+        AND (CAST(:queues AS TEXT) IS NULL OR j.queue IN (SELECT value FROM json_each(:queues))))
+    OR EXISTS (SELECT 1 FROM queues q WHERE q.paused_at IS NULL
+        AND (CAST(:queues AS TEXT) IS NULL OR q.name IN (SELECT value FROM json_each(:queues)))
+        AND (EXISTS (SELECT 1 FROM jobs j WHERE j.state = 'pending' AND j.queue = q.name)
+          OR EXISTS (SELECT 1 FROM jobs j WHERE j.state = 'failed' AND j.queue = q.name))) AS busy;
+
+-- name: next_job_deadline
+SELECT MIN(at) AS at FROM (
+    SELECT MIN(run_at) AS at FROM jobs WHERE state = 'scheduled' AND finished_at IS NULL
+    UNION ALL
+    SELECT MIN(run_at) FROM jobs WHERE state = 'failed' AND finished_at IS NULL
+    UNION ALL
+    SELECT MIN(expires_at) + 1 FROM jobs WHERE expires_at IS NOT NULL AND state = 'pending' AND attempt = 0
+    UNION ALL
+    SELECT MIN(expires_at) + 1 FROM jobs WHERE expires_at IS NOT NULL AND state = 'blocked' AND attempt = 0
+) AS deadlines;
+
+-- name: delete_jobs
+DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(:ids))
+    AND state IN ('blocked', 'scheduled', 'pending', 'failed', 'completed', 'dead', 'cancelled')
+RETURNING id;
+
+-- name: purgeable_jobs
+-- Final jobs of some states, oldest first; what `purge`, `dlq clear` and `queue clear` go through.
+SELECT id FROM jobs
+WHERE state IN (SELECT value FROM json_each(:states)) AND finished_at IS NOT NULL AND finished_at <= :before
+  AND (CAST(:queue AS TEXT) IS NULL OR queue = :queue)
+ORDER BY finished_at LIMIT :limit;
+
+-- name: waiting_jobs_of_queue
+SELECT id FROM jobs WHERE queue = :queue AND state IN ('blocked', 'scheduled', 'pending', 'failed')
+ORDER BY id LIMIT :limit;
+
+-- name: overdue_history
+-- Finished longer ago than the age that their own spec set.
+SELECT id FROM jobs WHERE purge_at IS NOT NULL AND purge_at <= :now ORDER BY purge_at LIMIT :limit;
+
+-- name: aged_history
+SELECT id FROM jobs
+WHERE state = :state AND own_keep = 0 AND finished_at IS NOT NULL AND finished_at < :before
+ORDER BY finished_at LIMIT :limit;
+
+-- name: surplus_history
+-- All but the newest :count of a state.
+SELECT id FROM jobs
+WHERE state = :state AND own_keep = 0 AND finished_at IS NOT NULL
+ORDER BY finished_at DESC LIMIT :limit OFFSET :count;
+
+-- name: surplus_history_of_spec
+SELECT id FROM jobs WHERE spec = :spec AND state = :state AND finished_at IS NOT NULL
+ORDER BY id DESC LIMIT :limit OFFSET :count;
+
+-- name: average_duration
+-- Over the latest :limit attempts that succeeded.
+SELECT AVG(duration_ms) AS ms FROM (
+    SELECT a.duration_ms FROM jobs j JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt
+    WHERE j.state = 'completed' AND j.finished_at IS NOT NULL ORDER BY j.id DESC LIMIT :limit) AS latest;

@@ -1,0 +1,272 @@
+"""SQLite as the store's database: durable, private, and never re-created by mistake."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from queuectl.model.errors import (
+    ConflictError,
+    QueuectlError,
+    StoreBusyError,
+    StoreFullError,
+    StoreInvalidError,
+    StoreUnavailableError,
+)
+from queuectl.store.database import Row
+from queuectl.store.migrations import APPLICATION_ID, LATEST, migrate, schema_version
+from queuectl.store.queries import queries
+
+LOCK_WAIT_MS = 10_000
+"""How long a command waits for another writer."""
+
+_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
+
+
+class SqliteDatabase:
+    """A queue in one file. Every connection is WAL with `synchronous=FULL`, unless durability is normal."""
+
+    def __init__(self, connection: apsw.Connection, location: str) -> None:
+        self.location = location
+        self._connection = connection
+        self._depth = 0
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool, durability: str = "full") -> SqliteDatabase | None:
+        """Open the queue at `path`. With `create` a missing one is made, else it is None.
+
+        Raises StoreInvalidError for anything that is no queue of this or an older version; its bytes stay as
+        they are. Raises StoreUnavailableError where the file can't be reached.
+        """
+        with _told(str(path)):
+            if not _look(path):
+                if not create:
+                    return None
+                _build(path)
+            connection = _connect(path)
+            try:
+                _check_version(connection, path)
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute(f"PRAGMA synchronous={'NORMAL' if durability == 'normal' else 'FULL'}")
+                connection.execute("PRAGMA foreign_keys=ON")
+                migrate(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(connection, str(path))
+
+    @classmethod
+    def in_memory(cls) -> SqliteDatabase:
+        """Make an empty queue that nothing outlives; what reading a queue that isn't there yet gives."""
+        connection = apsw.Connection(":memory:")
+        migrate(connection)
+        return cls(connection, ":memory:")
+
+    def run(self, query: str, /, **parameters: Any) -> list[Row]:
+        """See Database.run."""
+        with _told(self.location):
+            rows: list[Row] = []
+            names: list[str] = []
+            for row in (cursor := self._connection.execute(queries()[query], parameters)):
+                names = names or [column[0] for column in cursor.get_description()]
+                rows.append(dict(zip(names, row, strict=True)))
+            return rows
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See Database.transaction."""
+        if self._depth:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+            return
+        with _told(self.location):
+            self._connection.execute("BEGIN IMMEDIATE")
+        self._depth = 1
+        try:
+            yield
+            with _told(self.location):
+                self._connection.execute("COMMIT")
+        except BaseException:
+            with suppress(apsw.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            raise
+        finally:
+            self._depth = 0
+
+    def wait_for_lock(self, milliseconds: int) -> None:
+        """See Database.wait_for_lock."""
+        self._connection.set_busy_timeout(milliseconds)
+
+    def backup(self, path: str) -> None:
+        """See Database.backup."""
+        target = Path(path)
+        with _told(path):
+            if os.path.lexists(target):
+                raise ConflictError(f"{path} exists already; a backup never overwrites a file")
+            partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+            _touch(partial)
+            try:
+                self._copy_to(partial)
+                _link(partial, target)
+            finally:
+                partial.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """See Database.close."""
+        self._connection.close()
+
+    def _copy_to(self, path: Path) -> None:
+        copy = apsw.Connection(str(path))
+        try:
+            with copy.backup("main", self._connection, "main") as backup:
+                backup.step()
+            copy.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            copy.close()
+        _sync(path)
+
+
+def _look(path: Path) -> bool:
+    """Tell whether there is a queue at `path`, reading only, before anything that might write to it."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for, /dev/zero has no end
+            raise StoreInvalidError(f"{path} is no regular file, so it is not a queue; name another file")
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except FileNotFoundError:
+        _refuse_orphaned_wal(path)
+        return False
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+        found = "is empty" if not header else "is no SQLite database"
+        raise StoreInvalidError(f"{path} {found}, so it is no queue; it was left as it is. Name another file")
+    version, application = struct.unpack_from(">i4xi", header, 60)
+    if application != APPLICATION_ID:
+        raise StoreInvalidError(
+            f"{path} is a database of another program; it was left as it is. Name another file"
+        )
+    if version > LATEST:
+        raise _newer(path, version)
+    return True
+
+
+def _refuse_orphaned_wal(path: Path) -> None:
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists() and not path.exists():  # looked at again: another process may have made both just now
+        raise StoreInvalidError(
+            f"{path} is gone but its {wal.name} is still there: bring the queue's file back, or move that one away"
+        )
+
+
+def _build(path: Path) -> None:
+    """Make a new queue under a temporary name and link it into place: nobody ever sees half of one."""
+    _make_folder(path.parent)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.new")
+    _touch(partial)
+    try:
+        connection = _connect(partial)
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        migrate(connection)
+        connection.execute("PRAGMA journal_mode=WAL")  # here, where nobody else is in the way
+        connection.close()
+        _sync(partial)
+        with suppress(FileExistsError):  # somebody else was first: theirs is as good
+            _link(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _make_folder(path: Path) -> None:
+    """Like mkdir -p, but all that is made is private, not only the last folder."""
+    if not path.is_dir():
+        _make_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+def _connect(path: Path) -> apsw.Connection:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.set_busy_timeout(LOCK_WAIT_MS)
+    return connection
+
+
+def _check_version(connection: apsw.Connection, path: Path) -> None:
+    """Refuse what the header doesn't show: a newer version that stands in the write-ahead log, or nothing at all."""
+    with suppress(FileNotFoundError):
+        if path.with_name(path.name + "-wal").stat().st_size:  # closing would move it into the queue
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    version = schema_version(connection)
+    if version > LATEST:
+        raise _newer(path, version)
+    if version < 1:
+        raise StoreInvalidError(f"{path} holds no queue: its tables are gone. Bring a backup back")
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+
+
+def _newer(path: Path, version: int) -> StoreInvalidError:
+    return StoreInvalidError(
+        f"{path} was made by a newer queuectl (schema {version}, this one knows {LATEST}): upgrade queuectl"
+    )
+
+
+def _touch(path: Path) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+
+
+def _link(source: Path, target: Path) -> None:
+    os.link(source, target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _told(location: str) -> Iterator[None]:
+    """Turn what SQLite and the operating system report into errors for people."""
+    try:
+        yield
+    except QueuectlError:
+        raise
+    except (apsw.BusyError, apsw.LockedError, apsw.ProtocolError):
+        raise StoreBusyError(
+            f"{location} is busy: another process has been writing to it; try again"
+        ) from None
+    except apsw.FullError:
+        raise StoreFullError(f"{location}: no space left on the disk; nothing was changed") from None
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise StoreInvalidError(f"{location} is damaged ({error}); bring a backup back") from None
+    except apsw.SQLError as error:
+        if "no such" not in str(error):
+            raise
+        raise StoreInvalidError(f"{location} is damaged ({error}); bring a backup back") from None
+    except apsw.ReadOnlyError:
+        raise StoreUnavailableError(f"{location} can't be written: {_owner(location)}") from None
+    except (apsw.CantOpenError, apsw.IOError, apsw.PermissionsError) as error:
+        raise StoreUnavailableError(f"{location} can't be opened ({error}): {_owner(location)}") from None
+    except OSError as error:
+        raise StoreUnavailableError(f"{location}: {error.strerror or error}") from None
+
+
+def _owner(location: str) -> str:
+    try:
+        status = Path(location).stat()
+    except OSError as error:
+        return str(error.strerror)
+    return f"its mode is {status.st_mode & 0o777:04o}, its owner user {status.st_uid}"
