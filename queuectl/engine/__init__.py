@@ -1,0 +1,1 @@
+"""The one loop that runs jobs, and how it starts, watches and ends their processes."""

@@ -1,0 +1,161 @@
+"""Keeps the output of a running attempt, which writes straight to a file, within `max_log`.
+
+Nobody stands between the job and the file, so it is looked at now and then, and what is too much in its middle
+is given back to the disk: the first and the last half stay. Between two looks a job may exceed `max_log`
+by what it writes in that time (20 to 500 ms, the shorter the faster it writes).
+
+At the end up to 64 KiB go into the attempt's row, and the file stays only where there is more. A `max_log` of
+64 KiB or less leaves no file: the row holds the last `max_log` bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from queuectl.engine.holes import punch_hole
+from queuectl.engine.launch import CannotStartError
+
+ROW_BYTES = 64 * 1024
+FIRST_LOOK_MS, MIN_LOOK_MS, MAX_LOOK_MS = 50, 20, 500
+SLACK_BYTES = 1024 * 1024
+"""So much above `max_log` is not worth a hurry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is left of an output; the fields mean the same as in `AttemptEnd`."""
+
+    output: bytes = b""
+    output_bytes: int = 0
+    output_file: str | None = None
+    truncated: bool = False
+    note: str | None = None
+    """What people should know of it."""
+
+
+class Capture:
+    """The output of one attempt from its start to its end."""
+
+    def __init__(self, fd: int, path: Path | None, limit: int, now: int, note: str | None = None) -> None:
+        self.fd = fd
+        """What the job writes to."""
+        self.next_look = now + FIRST_LOOK_MS
+        self._path = path
+        self._limit = limit
+        self._note = note
+        self._seen, self._seen_at = 0, now
+        self._interval = FIRST_LOOK_MS
+        self._hole_end = 0
+
+    def look(self, now: int) -> None:
+        """Drop what is too much, if a look is due, and plan the next one by how fast the output grows."""
+        if now < self.next_look:
+            return
+        size = os.fstat(self.fd).st_size
+        self._trim(size)
+        self._interval = self._next_interval(size - self._seen, max(1, now - self._seen_at), size)
+        self._seen, self._seen_at = size, now
+        self.next_look = now + self._interval
+
+    def finish(self) -> Kept:
+        """Keep what is to be kept, and let go of the file."""
+        try:
+            return self._finish()
+        except OSError as error:
+            return Kept(note=f"output not kept: {error.strerror}")
+        finally:
+            os.close(self.fd)
+
+    def discard(self) -> None:
+        """Remove the file of an attempt that never started."""
+        os.close(self.fd)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+    def _next_interval(self, grown: int, in_ms: int, size: int) -> int:
+        if grown <= 0:
+            return min(2 * self._interval, MAX_LOOK_MS)
+        room = max(self._limit - size, self._limit // 8, SLACK_BYTES)
+        return max(MIN_LOOK_MS, min(room * in_ms // grown, MAX_LOOK_MS))
+
+    def _trim(self, size: int) -> None:
+        if size < self._hole_end:  # the job emptied the file (`> /dev/stdout`)
+            self._hole_end = 0
+        if size <= self._limit:
+            return
+        tail = max(self._limit // 2, min(self._limit, ROW_BYTES))
+        block = os.fstat(self.fd).st_blksize
+        start = self._hole_end or -(-(self._limit - tail) // block) * block
+        end = (size - tail) // block * block
+        if end <= start:
+            return
+        try:
+            punched = punch_hole(self.fd, start, end)
+        except OSError:  # interrupted, or an I/O error: the next look tries again
+            return
+        if punched:
+            self._hole_end = end
+        else:
+            self._note = "output exceeds max_log: this file system can't drop the middle of a file"
+
+    def _finish(self) -> Kept:
+        if self._path is None:
+            return Kept(note=self._note)
+        size = os.fstat(self.fd).st_size
+        in_row = min(ROW_BYTES, self._limit)
+        output = os.pread(self.fd, in_row, max(0, size - in_row))
+        if size <= in_row or self._limit <= ROW_BYTES:
+            self._remove(self._path)
+            return Kept(output=output, output_bytes=size, truncated=size > in_row, note=self._disk_full())
+        if os.fstat(self.fd).st_nlink == 0:
+            note = "the output's file was removed while the job ran: only the end was kept"
+            return Kept(output=output, output_bytes=size, truncated=True, note=note)
+        self._trim(size)
+        return Kept(
+            output=output,
+            output_bytes=size,
+            output_file=self._path.name,
+            truncated=self._hole_end > 0,
+            note=self._note or self._disk_full(),
+        )
+
+    def _remove(self, path: Path) -> None:
+        if os.fstat(self.fd).st_nlink > 0:  # else it is gone, and the name may be another's
+            path.unlink(missing_ok=True)
+
+    def _disk_full(self) -> str | None:
+        disk = os.fstatvfs(self.fd)
+        full = disk.f_blocks > 0 and disk.f_bavail == 0
+        return "the disk of the log folder is full: the output may be incomplete" if full else None
+
+
+def open_capture(folder: Path, name: str, limit: int, now: int) -> Capture:
+    """Make the file that an attempt writes to, and its folder where it is missing.
+
+    Where that fails the attempt runs all the same, its output is discarded and its end says so. Only for lack
+    of descriptors or memory CannotStartError is raised: the attempt would not start either.
+    """
+    path = folder / name
+    try:
+        return Capture(_create(path), path, limit, now)
+    except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
+            raise CannotStartError(
+                f"no resources for a log: {error.strerror}", out_of_resources=True
+            ) from None
+        note = f"output not kept: {error.strerror}"
+        return Capture(os.open(os.devnull, os.O_WRONLY), None, limit, now, note)
+
+
+def _create(path: Path) -> int:
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL  # EXCL: follows no planted link either
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:  # the folder vanished
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:  # left from a queue that was deleted since
+        path.unlink()
+    return os.open(path, flags, 0o600)

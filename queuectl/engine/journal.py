@@ -1,0 +1,82 @@
+"""The run's own log: one line per event, for people or for machines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+Format = Literal["text", "json"]
+
+_logger = logging.getLogger("queuectl")
+_COLOURS = {"completed": "32", "dead": "1;31", "failed": "33", "lost": "31", "warning": "33", "error": "31"}
+
+
+def event(name: str, *, level: int = logging.INFO, **fields: Any) -> None:
+    """Log that something happened to something. Fields that are None are left out."""
+    if _logger.isEnabledFor(level):
+        kept = {key: value for key, value in fields.items() if value is not None}
+        _logger.log(level, name, extra={"fields": kept})
+
+
+def open_journal(style: Format, level: str, file: str | None) -> logging.Handler:
+    """Send events to a file (0600, appended to) or to stderr; what can't be written is dropped, never raised."""
+    logging.raiseExceptions = False
+    handler: logging.Handler
+    if file is None:
+        handler = logging.StreamHandler(sys.stderr)
+    else:
+        Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        handler = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
+    coloured = (
+        file is None and sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    )
+    handler.setFormatter(_Json() if style == "json" else _Text(coloured=coloured))
+    _logger.handlers = [handler]
+    _logger.setLevel(level.upper())
+    _logger.propagate = False
+    return handler
+
+
+class _Json(logging.Formatter):
+    """`{"time": …, "level": …, "event": …, …}`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "time": moment.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "event": record.msg,
+            **getattr(record, "fields", {}),
+        }
+        return json.dumps(line, ensure_ascii=True, default=str)
+
+
+class _Text(logging.Formatter):
+    """`02:00:01 completed job=12 spec=backup …`, control characters made visible."""
+
+    def __init__(self, *, coloured: bool) -> None:
+        super().__init__()
+        self._coloured = coloured
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        fields = " ".join(f"{key}={_shown(value)}" for key, value in getattr(record, "fields", {}).items())
+        name = str(record.msg)
+        colour = _COLOURS.get(name) or _COLOURS.get(record.levelname.lower())
+        if self._coloured and colour:
+            name = f"\x1b[{colour}m{name}\x1b[0m"
+        return f"{moment} {name} {fields}".rstrip()
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    if text and text.isprintable() and not set(text) & set(' "='):
+        return text
+    return json.dumps(text, ensure_ascii=not text.isprintable())

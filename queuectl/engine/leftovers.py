@@ -1,0 +1,88 @@
+"""Kills what is left of the attempts of a worker that died."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterable
+
+import psutil
+
+from queuectl.engine.mark import is_alive, process_mark
+
+__all__ = ["is_alive", "kill_leftovers", "process_mark"]
+
+WAIT_S = 5.0
+"""For killed processes to be gone."""
+
+
+def kill_leftovers(worker: str, processes: Iterable[tuple[int, str]]) -> int:
+    """Kill every process of a dead worker's attempts, and give back how many there were.
+
+    They are those that carry the worker's id in their environment, the sessions of those `processes` (pid, mark)
+    whose mark still matches, and the descendants of both. Never this process and its ancestors; where it runs inside
+    of such an attempt itself, not its children either. Waits until they are gone, 5 s at most. Processes of other
+    users are out of reach.
+    """
+    mains = {pid for pid, mark in processes if process_mark(pid) == mark}
+    killed: set[psutil.Process] = set()
+    out_of_reach: set[psutil.Process] = set()
+    until = time.monotonic() + WAIT_S
+    while (found := _leftovers(worker, mains) - out_of_reach) and time.monotonic() < until:
+        for process in found:
+            try:
+                process.kill()  # looks at the start time first: never a stranger with the same pid
+                killed.add(process)
+            except psutil.AccessDenied:
+                out_of_reach.add(process)
+            except psutil.NoSuchProcess:
+                continue
+        time.sleep(0.01)
+    return len(killed)
+
+
+def _leftovers(worker: str, mains: Collection[int]) -> set[psutil.Process]:
+    """Those that still run. Looks through all processes: some 20 ms for 300."""
+    children: dict[int, list[psutil.Process]] = {}
+    ahead: list[psutil.Process] = []
+    for pid in psutil.pids():
+        try:
+            process = psutil.Process(pid)
+            children.setdefault(process.ppid(), []).append(process)
+            if _is_in(mains, pid) or _carries(process, worker):
+                ahead.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    found: set[psutil.Process] = set()
+    while ahead:
+        process = ahead.pop()
+        if process not in found:
+            found.add(process)
+            ahead += children.get(process.pid, [])
+    return {process for process in found - _spared(found) if _runs(process)}
+
+
+def _spared(found: Collection[psutil.Process]) -> set[psutil.Process]:
+    me = psutil.Process()
+    return {me, *me.parents(), *(me.children(recursive=True) if me in found else [])}
+
+
+def _is_in(mains: Collection[int], pid: int) -> bool:
+    try:
+        return bool(mains) and (os.getsid(pid) in mains or os.getpgid(pid) in mains)
+    except OSError:
+        return False
+
+
+def _carries(process: psutil.Process, worker: str) -> bool:
+    try:
+        return process.environ().get("QUEUECTL_WORKER") == worker
+    except (psutil.Error, OSError):  # dead, or of another user
+        return False
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    except psutil.NoSuchProcess:
+        return False

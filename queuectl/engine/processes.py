@@ -1,0 +1,235 @@
+"""Runs attempts as real processes: starts them, times them out, ends their trees, collects their output."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from queuectl.engine import tree
+from queuectl.engine.capture import Capture, open_capture
+from queuectl.engine.environment import environment, mark_variables, program_folder
+from queuectl.engine.launch import CannotStartError, Ended, Key, Launch, Spawner, Started
+from queuectl.engine.mark import mark_of, process_mark, read_stat
+from queuectl.engine.output import output_name
+from queuectl.engine.reap import ExitStatus, has_exited, reap
+from queuectl.engine.spawn import spawn
+from queuectl.engine.tree import Tree
+from queuectl.model.job import AttemptEnd
+from queuectl.model.states import Outcome
+
+__all__ = ["Ended", "Key", "Launch", "Processes", "Spawner", "Started"]
+
+DRAIN_MS = 100
+"""What outlives the main process may end by itself for so long (a `tee` with a last line in it)."""
+KILL_AGAIN_MS = LOOK_AGAIN_MS = 50
+GIVE_UP_MS = 5_000
+"""After SIGKILL, on processes that can't be killed: of another user, or stuck in the kernel."""
+
+_SHELL_CODES = {
+    126: "exit code 126: the shell could not execute the command",
+    127: "exit code 127: the shell did not find the command",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    """One attempt that has not ended."""
+
+    launch: Launch
+    tree: Tree
+    capture: Capture
+    time_out_at: int | None
+    why: Outcome | None = None
+    """Why it is being stopped."""
+    kill_at: int | None = None
+    """When what then lives is killed (again)."""
+    kill_again_ms: int = KILL_AGAIN_MS
+    give_up_at: int | None = None
+    look_at: int | None = None
+    """When to see whether what outlived the main process is gone, where no signal tells."""
+    exited: bool = False
+    """The main process has ended; it stays a zombie to the last, so that its pid is nobody else's."""
+    left_behind: set[int] = field(default_factory=set)
+    """Processes that outlived the main one and had to be killed."""
+    unkillable: int = 0
+
+
+class Processes:
+    """A `Spawner` with real processes.
+
+    `log_dir` takes the outputs. `own_process`: this is a worker with a process, and its one thread, to itself;
+    it may change its working directory for a moment, adopts orphans and reaps them. False inside of a host
+    program, whose other children are then left alone.
+    """
+
+    def __init__(self, log_dir: Path, own_process: bool) -> None:
+        self._log_dir = log_dir.absolute()
+        self._alone = own_process
+        self._adopts = own_process and tree.adopt_orphans()
+        self._running: dict[Key, _Running] = {}
+        program_folder()  # found while the working directory is still that of the start
+
+    def start(self, launch: Launch, now: int) -> Started | Ended:
+        """Start an attempt; `Ended` with `spawn_failed` when it can't be started."""
+        try:
+            env = environment(launch, os.environb)
+            frozen = launch.frozen
+            name = output_name(launch.job_id, launch.attempt)
+            capture = open_capture(self._log_dir, name, frozen.max_log_bytes or 0, now)
+            try:
+                pid = spawn(frozen, env, capture.fd, alone=self._alone)
+            except CannotStartError:
+                capture.discard()
+                raise
+        except CannotStartError as error:
+            end = AttemptEnd(
+                outcome=Outcome.SPAWN_FAILED, error=str(error), out_of_resources=error.out_of_resources
+            )
+            return Ended(key=launch.key, end=end)
+        stat = read_stat(pid) if sys.platform == "linux" else None
+        self._running[launch.key] = _Running(
+            launch=launch,
+            tree=Tree(
+                pid=pid,
+                start=stat.start if stat else 0,
+                marks=mark_variables(launch.worker, launch.job_id, launch.attempt),
+            ),
+            capture=capture,
+            time_out_at=now + frozen.timeout_ms if isinstance(frozen.timeout_ms, int) else None,
+        )
+        mark = mark_of(stat) if stat else process_mark(pid)
+        return Started(key=launch.key, pid=pid, pid_mark=mark or "")
+
+    def stop(self, key: Key, why: Outcome, now: int) -> None:
+        """Send SIGTERM to the whole tree, and SIGKILL `kill_after_ms` later. The first reason wins.
+
+        An attempt whose command had already ended keeps its own outcome; an unknown key is no error.
+        """
+        one = self._running.get(key)
+        if one is None or one.why is not None or self._has_exited(one):
+            return
+        one.why = why
+        one.kill_at = now + (one.launch.frozen.kill_after_ms or 0)
+        tree.send(signal.SIGTERM, one.tree, self._members(one, self._orphans()))
+
+    def kill_all(self, why: Outcome) -> None:
+        """Kill every process of every attempt at once; `tick` reports their ends."""
+        orphans = self._orphans()
+        for one in self._running.values():
+            if one.why is None and not self._has_exited(one):
+                one.why = why
+            one.kill_at = 0
+            tree.send(signal.SIGKILL, one.tree, self._members(one, orphans))
+
+    def tick(self, now: int) -> list[Ended]:
+        """Time out, kill, reap and collect whatever is due. Never blocks."""
+        for key, one in self._running.items():
+            if not self._has_exited(one) and one.time_out_at is not None and now >= one.time_out_at:
+                self.stop(key, Outcome.TIMED_OUT, now)
+        orphans = self._orphans()  # read after the main processes were seen dead: nothing left is missed
+        return [
+            Ended(key=key, end=self._finish(one))
+            for key, one in list(self._running.items())
+            if self._is_over(one, orphans, now)
+        ]
+
+    def next_deadline(self) -> int | None:
+        """When `tick` has something to do even if no child ends; None when nothing is planned."""
+        return min((at for one in self._running.values() for at in _deadlines(one)), default=None)
+
+    def running(self) -> list[Key]:
+        """The attempts that have not ended."""
+        return list(self._running)
+
+    def _orphans(self) -> list[int]:
+        return tree.adopted({one.tree.pid for one in self._running.values()}) if self._adopts else []
+
+    def _members(self, one: _Running, orphans: list[int]) -> list[int]:
+        if not self._adopts:
+            return tree.members_by_scan(one.tree)
+        others = [other.tree for other in self._running.values() if other is not one]
+        return tree.members(one.tree, orphans, others)
+
+    def _has_exited(self, one: _Running) -> bool:
+        one.exited = one.exited or has_exited(one.tree.pid)
+        return one.exited
+
+    def _is_over(self, one: _Running, orphans: list[int], now: int) -> bool:
+        """Do what is due for an attempt; True when nothing of it runs any more."""
+        if not one.exited:
+            one.capture.look(now)
+            self._kill_if_due(one, orphans, now)
+            return False
+        members = self._members(one, orphans)
+        if not members:
+            return True
+        if one.kill_at is None:
+            one.kill_at = now + DRAIN_MS
+        if one.give_up_at is not None and now >= one.give_up_at:
+            one.unkillable = len(members)
+            return True
+        one.capture.look(now)
+        one.look_at = None if self._adopts else now + LOOK_AGAIN_MS
+        if self._kill_if_due(one, orphans, now):
+            one.left_behind.update(members)
+        return False
+
+    def _kill_if_due(self, one: _Running, orphans: list[int], now: int) -> bool:
+        if one.kill_at is None or now < one.kill_at:
+            return False
+        tree.send(signal.SIGKILL, one.tree, self._members(one, orphans))
+        one.give_up_at = one.give_up_at or now + GIVE_UP_MS
+        one.kill_at = now + one.kill_again_ms
+        one.kill_again_ms = min(2 * one.kill_again_ms, GIVE_UP_MS)
+        return True
+
+    def _finish(self, one: _Running) -> AttemptEnd:
+        del self._running[one.launch.key]
+        kept = one.capture.finish()
+        status = reap(one.tree.pid)
+        return AttemptEnd(
+            outcome=one.why or status.outcome,
+            exit_code=status.exit_code,
+            signal=status.signal,
+            error="; ".join(_notes(one, status, kept.note)) or None,
+            output=kept.output,
+            output_bytes=kept.output_bytes,
+            output_file=kept.output_file,
+            truncated=kept.truncated,
+            cpu_ms=status.cpu_ms,
+            max_rss_kib=status.max_rss_kib,
+        )
+
+
+def _notes(one: _Running, status: ExitStatus, output_note: str | None) -> Iterator[str]:
+    """What people should know of an end beyond its outcome."""
+    if status.error is not None:
+        yield status.error
+    if one.why is None and status.signal == "SIGKILL":
+        yield "killed from outside (out of memory?)"
+    if status.exit_code in _SHELL_CODES and isinstance(one.launch.frozen.command, str):
+        yield _SHELL_CODES[status.exit_code]
+    if one.unkillable:
+        yield f"left {_processes(one.unkillable)} behind that could not be killed"
+    elif one.left_behind and one.why is None:
+        yield f"left {_processes(len(one.left_behind))} behind; killed"
+    if output_note is not None:
+        yield output_note
+
+
+def _processes(count: int) -> str:
+    return "1 process" if count == 1 else f"{count} processes"
+
+
+def _deadlines(one: _Running) -> Iterator[int]:
+    yield one.capture.next_look
+    if one.why is None and not one.exited and one.time_out_at is not None:
+        yield one.time_out_at
+    if one.kill_at is not None:
+        yield one.kill_at
+    if one.look_at is not None:
+        yield one.look_at

@@ -1,0 +1,43 @@
+"""Forget history that is past what is kept, a few rows at a time, so that nothing waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from queuectl.model.config import Config
+from queuectl.model.states import JobState
+from queuectl.store.store import Store
+
+STEP = 200
+"""Rows forgotten in one step at most."""
+
+
+def forget_some(store: Store, config: Config, log_dir: Path, *, now: int) -> bool:
+    """Forget up to STEP rows of each kind. Returns whether there may be more."""
+    with store.transaction():
+        job_ids = _past_keeping(store, config, now)
+        _, files = store.history.forget(job_ids)
+        fires = store.history.forget_fires(config.keep_fires, now=now, limit=STEP)
+    for name in files:
+        with suppress(OSError):
+            (log_dir / Path(name).name).unlink()
+    return len(job_ids) >= STEP or fires >= STEP
+
+
+def _past_keeping(store: Store, config: Config, now: int) -> Sequence[int]:
+    found = list(store.history.overdue(now=now, limit=STEP))
+    for state, keep in (
+        (JobState.COMPLETED, config.keep_completed),
+        (JobState.DEAD, config.keep_dead),
+        (JobState.CANCELLED, config.keep_cancelled),
+    ):
+        found += store.history.beyond(state, keep, now=now, limit=STEP)
+    for stored in store.specs.list(pruned=True):
+        for state_name, keep in stored.spec.keep.items():
+            if keep.count is not None:
+                found += store.history.beyond_count_of_spec(
+                    stored.name, JobState(state_name), count=keep.count, limit=STEP
+                )
+    return found

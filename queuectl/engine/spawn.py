@@ -1,0 +1,146 @@
+"""Starts the command of a job in a session of its own."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from queuectl.engine.environment import Environment, encode
+from queuectl.engine.launch import CannotStartError
+from queuectl.model.spec import JobSpec
+
+OUT_OF_RESOURCES = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+
+_ALL_SIGNALS = sorted(signal.valid_signals())
+
+
+def spawn(frozen: JobSpec, env: Environment, output: int, *, alone: bool) -> int:
+    """Start the command and give back its pid: leader of a new session, stdin at its end, output to `output`.
+
+    `alone`: this process has no other thread that minds its working directory, which is then changed for the
+    moment of the start; it costs a third of the CPU time. Raises CannotStartError.
+    """
+    argv = _argv(frozen)
+    cwd = encode(frozen.cwd or ".")
+    try:
+        _check_cwd(cwd)
+        program = _find(argv[0], _name(frozen, argv[0]), cwd, env.get(b"PATH", b""))
+        return (_posix_spawn if alone else _popen)(program, argv, env, cwd, output)
+    except OSError as error:
+        raise _explained(error, _name(frozen, argv[0]), argv[0], cwd) from None
+    except ValueError as error:  # a NUL byte, or `=` in a variable's name
+        raise CannotStartError(f"command or environment can't be passed on: {error}") from None
+
+
+def _argv(frozen: JobSpec) -> list[bytes]:
+    words = (*frozen.shell, frozen.command) if isinstance(frozen.command, str) else frozen.command
+    return [encode(word) for word in words]
+
+
+def _name(frozen: JobSpec, program: bytes) -> str:
+    shown = os.fsdecode(program)
+    return f"shell {shown}" if isinstance(frozen.command, str) else f"program '{shown}'"
+
+
+def _check_cwd(cwd: bytes) -> None:
+    shown = os.fsdecode(cwd)
+    try:
+        mode = os.stat(cwd).st_mode  # noqa: PTH116 (bytes)
+    except FileNotFoundError:
+        raise CannotStartError(f"cwd {shown} does not exist") from None
+    except OSError as error:
+        raise CannotStartError(f"cwd {shown} can't be used: {error.strerror}") from None
+    if not stat.S_ISDIR(mode):
+        raise CannotStartError(f"cwd {shown} is not a folder")
+    if not os.access(cwd, os.X_OK):
+        raise CannotStartError(f"cwd {shown} can't be used: Permission denied")
+
+
+def _find(program: bytes, name: str, cwd: bytes, path: bytes) -> bytes:
+    """Look a program up as a shell would: in the PATH of the job, or below `cwd` when it is a path."""
+    if b"/" in program:
+        return program
+    found = None
+    for folder in path.split(b":"):
+        file = os.path.join(cwd, folder, program)  # noqa: PTH118 (bytes)
+        if os.path.isfile(file):  # noqa: PTH113
+            if os.access(file, os.X_OK):
+                return os.path.join(folder or b".", program)  # noqa: PTH118
+            found = found or os.path.join(folder, program)  # noqa: PTH118
+    if found is not None:
+        raise CannotStartError(f"{name} ({os.fsdecode(found)}) is not executable")
+    raise CannotStartError(f"{name} not found on PATH")
+
+
+def _posix_spawn(program: bytes, argv: list[bytes], env: Environment, cwd: bytes, output: int) -> int:
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, output, 1),
+        (os.POSIX_SPAWN_DUP2, output, 2),
+    ]
+    with _working_directory(cwd):
+        try:
+            return os.posix_spawn(
+                program, argv, env, file_actions=files, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS
+            )
+        except NotImplementedError:  # a C library without POSIX_SPAWN_SETSID
+            return _popen(program, argv, env, b".", output)
+
+
+def _popen(program: bytes, argv: list[bytes], env: Environment, cwd: bytes, output: int) -> int:
+    process = subprocess.Popen(
+        argv,
+        executable=program,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        cwd=cwd,
+        env=env,
+        start_new_session=True,
+    )
+    process.returncode = 0  # it is reaped elsewhere: Popen must neither wait for it nor warn
+    return process.pid
+
+
+@contextmanager
+def _working_directory(path: bytes) -> Iterator[None]:
+    """Be in `path` for a moment: posix_spawn can't change the directory itself."""
+    try:
+        home = os.open(".", getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
+    except PermissionError:
+        home = None
+    try:
+        os.chdir(path)
+        yield
+    finally:
+        _go_back(home)
+
+
+def _go_back(home: int | None) -> None:
+    try:
+        os.chdir("/" if home is None else home)
+    except OSError:  # where the worker was started may not be entered any more
+        os.chdir("/")
+    if home is not None:
+        os.close(home)
+
+
+def _explained(error: OSError, name: str, program: bytes, cwd: bytes) -> CannotStartError:
+    if error.errno in OUT_OF_RESOURCES:
+        return CannotStartError(f"no resources to start a process: {error.strerror}", out_of_resources=True)
+    if error.errno == errno.E2BIG:
+        return CannotStartError("command and environment are too large for the operating system (E2BIG)")
+    if error.errno == errno.EACCES:
+        return CannotStartError(f"{name} is not executable")
+    if error.errno == errno.ENOEXEC:
+        return CannotStartError(f"{name} is no program for this machine and has no #! line")
+    if error.errno != errno.ENOENT:
+        return CannotStartError(f"{name} can't be started: {error.strerror}")
+    if os.path.exists(os.path.join(cwd, program)):  # noqa: PTH110, PTH118 (bytes)
+        return CannotStartError(f"{name} can't be started: the interpreter in its #! line does not exist")
+    return CannotStartError(f"{name} not found")

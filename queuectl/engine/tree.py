@@ -1,0 +1,143 @@
+"""Finds the processes of an attempt, also those that left its session or lost their parents.
+
+On Linux a worker that is a process of its own adopts orphans (PR_SET_CHILD_SUBREAPER): whatever a job leaves
+behind becomes the worker's child, so that one short read of its own children shows whether there is anything.
+Elsewhere, and inside of a host program, all processes are looked through for the attempt's session and mark.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from queuectl.engine.environment import Environment
+from queuectl.engine.mark import process_mark, read_stat
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """By what the processes of an attempt are known."""
+
+    pid: int
+    """Of the main process; also its session and process group."""
+    start: int
+    """When the main process started, in clock ticks since boot; 0 where that isn't known."""
+    marks: Environment
+    """Variables that only processes of this attempt have."""
+
+
+def adopt_orphans() -> bool:
+    """Become the parent of whatever the jobs leave behind. False where the system can't do that."""
+    if sys.platform != "linux" or not Path(f"/proc/self/task/{os.getpid()}/children").exists():
+        return False
+    return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def adopted(mains: Collection[int]) -> list[int]:
+    """Orphans that this process has adopted and that still run; those that have died are reaped.
+
+    `mains` are the attempts' own processes. Helpers that this process started in its own session are no orphans.
+    """
+    session = os.getsid(0)
+    return [
+        pid
+        for pid in _children(os.getpid())
+        if pid not in mains and _session(pid) != session and not _reaped(pid)
+    ]
+
+
+def members(tree: Tree, orphans: Iterable[int], others: Collection[Tree]) -> list[int]:
+    """Every living process of an attempt but the main one. `others` are the other attempts that run."""
+    roots = [tree.pid, *(pid for pid in orphans if _belongs(pid, tree, others))]
+    found = dict.fromkeys(pid for root in roots for pid in (root, *_descendants(root)))
+    return [pid for pid in found if pid != tree.pid and process_mark(pid) is not None]
+
+
+def members_by_scan(tree: Tree) -> list[int]:
+    """The same where orphans are not adopted: looks through all processes."""
+    import psutil  # noqa: PLC0415 (20 ms that a worker on Linux does without)
+
+    found = {pid for pid in psutil.pids() if _session(pid) == tree.pid or _is_marked(pid, tree.marks)}
+    with contextlib.suppress(psutil.Error):  # when the main process has ended
+        found.update(child.pid for child in psutil.Process(tree.pid).children(recursive=True))
+    return [pid for pid in found if pid != tree.pid and process_mark(pid) is not None]
+
+
+def send(number: signal.Signals, tree: Tree, pids: Iterable[int]) -> None:
+    """Signal the process group of an attempt, and those of `pids` that left the group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # on macOS for a group of zombies
+        os.killpg(tree.pid, number)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(pid) != tree.pid:
+                os.kill(pid, number)
+
+
+def _belongs(pid: int, tree: Tree, others: Collection[Tree]) -> bool:
+    """Whether an orphan is of this attempt: by session, by mark, or because it can be of no other.
+
+    One that has neither session nor mark (`env -i setsid …`) is of an attempt that ran when it started; it goes
+    with the last of those. (The first process of a container adopts strangers too, and spares them.)
+    """
+    stat = read_stat(pid)
+    if stat is None:
+        return False
+    for one in (tree, *others):
+        if stat.session == one.pid or _is_marked(pid, one.marks):
+            return one is tree
+    return os.getpid() != 1 and tree.start <= stat.start and all(one.start > stat.start for one in others)
+
+
+def _is_marked(pid: int, marks: Environment) -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123 (a third of the time)
+            variables = file.read().split(b"\0")
+    except OSError:  # gone, or of another user
+        return False
+    return all(b"%b=%b" % mark in variables for mark in marks.items())
+
+
+def _children(pid: int) -> list[int]:
+    """Children of a process, dead ones too (Linux)."""
+    found = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
+            with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file:  # noqa: PTH123
+                found += [int(child) for child in file.read().split()]
+    except (FileNotFoundError, ProcessLookupError):  # gone meanwhile; its children are somebody else's now
+        pass
+    return found
+
+
+def _descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    ahead = [pid]
+    while ahead:
+        children = _children(ahead.pop())
+        found += children
+        ahead += children
+    return found
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
+
+
+def _reaped(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
