@@ -1,0 +1,56 @@
+# Everything a person does with a checkout. Needs Python ≥ 3.11 with venv, make and git.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+MINIMUM := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c '$(MINIMUM)' 2>/dev/null && echo $$python && break; done)
+VERSIONS := 3.11 3.12 3.13 3.14
+RUN_DB := .queuectl/queue.db
+
+.PHONY: help setup run test test-all lint format docs clean
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## Make .venv with queuectl and its development tools in it
+
+$(VENV)/.ready: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "make: $(PYTHON) has no venv (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: setup ## Apply jobs.d to a queue of its own, run it until idle, show what happened and what fires next
+	@QUEUECTL_DB=$(RUN_DB) sh -euc '\
+		$(BIN)/queuectl apply jobs.d --yes; echo; \
+		$(BIN)/queuectl run --until-idle; echo; \
+		$(BIN)/queuectl list; echo; \
+		$(BIN)/queuectl next'
+
+test: setup ## Run all tests
+	$(BIN)/python -m pytest
+
+test-all: ## Run all tests on every Python ≥ 3.11 found
+	@for version in $(VERSIONS); do \
+		if python$$version -c '$(MINIMUM)' 2>/dev/null; then \
+			echo "== Python $$version"; \
+			$(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON=python$$version || exit 1; \
+		else echo "== Python $$version: not on this machine"; fi; \
+	done
+
+lint: setup ## Check style, types and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: setup ## Write the generated parts of README.md anew
+	$(BIN)/python docs/generate.py
+
+clean: ## Remove what the other targets made
+	rm -rf .venv .venv-* .queuectl .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
