@@ -1,0 +1,1 @@
+"""Spec files: found, read, checked with places for every error, and made into JobSpecs."""

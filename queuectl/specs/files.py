@@ -1,0 +1,175 @@
+"""Which files are spec files, and their text: nothing but regular, small, readable UTF-8 is read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from queuectl.specs.faults import Fault, fault_at
+from queuectl.specs.places import Place, Source
+
+SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+DEFAULTS_STEM = "_defaults"
+MAX_BYTES = 1 << 20
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+@dataclass(frozen=True, slots=True)
+class SpecFile:
+    """A file that is to be read. Within a folder, the one with the defaults comes first."""
+
+    path: Path
+    """Absolute, links not resolved."""
+    name: str
+    """As it is shown."""
+
+    @property
+    def holds_defaults(self) -> bool:
+        """Whether it is a `_defaults.yaml`."""
+        return self.path.stem == DEFAULTS_STEM
+
+
+@dataclass(slots=True)
+class Found:
+    """What there is at the paths that were given."""
+
+    files: dict[Path, SpecFile] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    """Shown names of files that are no spec files by their ending."""
+    faults: list[Fault] = field(default_factory=list)
+
+
+def find(paths: Sequence[Path]) -> Found:
+    """Every spec file at `paths`, which are files or folders; folders are searched to their depth."""
+    found = Found()
+    for given in paths:
+        path = Path(os.path.abspath(given))  # noqa: PTH100  resolve() would follow links
+        if path.is_dir():
+            real = path.resolve()
+            _search(path, path.name or "/", real, found)
+        elif not os.path.lexists(path):
+            found.faults.append(Fault(str(given), None, "no such file or folder"))
+        else:
+            _add_file(path, found)
+    return found
+
+
+def read_source(file: SpecFile) -> Source | Fault:
+    """The text of a spec file, or why there is none."""
+    try:
+        data = _read_bytes(file.path)
+    except OSError as error:
+        return Fault(file.name, None, f"can't be read: {(error.strerror or str(error)).lower()}")
+    except ValueError as error:
+        return Fault(file.name, None, str(error))
+    if data.startswith(_UTF_16):
+        return Fault(file.name, None, "is UTF-16; save it as UTF-8")
+    try:
+        return Source(file.name, file.path, data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        return _not_utf8(file, data, error)
+
+
+def _add_file(path: Path, found: Found) -> None:
+    """A file that was given by name: its link is followed, and the defaults beside it count."""
+    shown = f"{path.parent.name}/{path.name}"
+    if path.suffix not in SUFFIXES:
+        expected = "expected .yaml, .yml or .json"
+        found.faults.append(Fault(shown, None, f"is no spec file by its ending; {expected}"))
+        return
+    for suffix in sorted(SUFFIXES):
+        beside = path.with_name(DEFAULTS_STEM + suffix)
+        if os.path.lexists(beside):
+            found.files.setdefault(beside, SpecFile(beside, f"{path.parent.name}/{beside.name}"))
+    found.files.setdefault(path, SpecFile(path, shown))
+
+
+def _search(folder: Path, shown: str, root: Path, found: Found) -> None:
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=_defaults_then_files)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        found.faults.append(Fault(shown, None, f"the folder can't be read: {reason}"))
+        return
+    for entry in listed:
+        if entry.name.startswith("."):
+            continue
+        name = f"{shown}/{entry.name}"
+        path = folder / entry.name
+        problem = _problem(entry, path, root)
+        if problem:
+            found.faults.append(Fault(name, None, problem))
+        elif entry.is_dir(follow_symlinks=False):
+            _search(path, name, root, found)
+        elif path.suffix in SUFFIXES and not entry.is_dir():
+            found.files.setdefault(path, SpecFile(path, name))
+        else:
+            found.ignored.append(name)
+
+
+def _defaults_then_files(entry: os.DirEntry[str]) -> tuple[bool, bool, str]:
+    return entry.is_dir(follow_symlinks=False), not entry.name.startswith(f"{DEFAULTS_STEM}."), entry.name
+
+
+def _problem(entry: os.DirEntry[str], path: Path, root: Path) -> str | None:
+    """Why an entry of a folder can be neither read nor passed over."""
+    suffix = path.suffix
+    if suffix not in SUFFIXES:
+        if suffix.lower() in SUFFIXES and not entry.is_dir():
+            return f"expected the ending {suffix.lower()}; found {suffix}; rename the file"
+        return None
+    if entry.is_dir(follow_symlinks=False):
+        return "is a folder with the name of a spec file; rename it"
+    if entry.is_symlink():
+        return _link_problem(path, root)
+    return None
+
+
+def _link_problem(path: Path, root: Path) -> str | None:
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # RuntimeError: a loop, before Python 3.13
+        return "is a link that leads nowhere"
+    if not target.is_relative_to(root):
+        return "is a link to outside of the applied folder; it was not read"
+    return None
+
+
+def _read_bytes(path: Path) -> bytes:
+    descriptor = os.open(path, _OPEN)  # not blocking: opening a FIFO would wait for its writer
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise ValueError("is no regular file")
+        if before.st_size > MAX_BYTES:
+            raise ValueError(f"is larger than 1 MiB ({before.st_size:,} bytes)")
+        data = b"".join(_chunks(descriptor))
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if len(data) != after.st_size or (before.st_size, before.st_mtime_ns) != (
+        after.st_size,
+        after.st_mtime_ns,
+    ):
+        raise ValueError("was written to while it was read; run the command again")
+    return data
+
+
+def _chunks(descriptor: int) -> Iterator[bytes]:
+    left = MAX_BYTES + 1
+    while left > 0 and (chunk := os.read(descriptor, left)):
+        left -= len(chunk)
+        yield chunk
+
+
+def _not_utf8(file: SpecFile, data: bytes, error: UnicodeDecodeError) -> Fault:
+    before = data[: error.start].decode("utf-8-sig")
+    source = Source(file.name, file.path, data.decode("utf-8-sig", "replace"))
+    place = Place(source, before.count("\n") + 1, len(before) - before.rfind("\n"), 1)
+    return fault_at(place, f"expected UTF-8; found the byte 0x{data[error.start]:02X}")
