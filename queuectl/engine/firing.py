@@ -19,12 +19,13 @@ from queuectl.store.store import Store
 
 def fire_due(store: Store, config: Config, *, now: int) -> Sequence[Fire]:
     """Fire every schedule that is due, inside the caller's transaction. Returns what went into the ledger."""
-    return [
-        fire
-        for stored in store.specs.due(now=now)
-        if stored.spec.schedule is not None
-        for fire in _Firing(store, config, stored, stored.spec.schedule, now).fires()
-    ]
+    return [fire for stored in store.specs.due(now=now) for fire in fire_spec(store, config, stored, now=now)]
+
+
+def fire_spec(store: Store, config: Config, stored: StoredSpec, *, now: int) -> Sequence[Fire]:
+    """Fire what is due of one spec, inside the caller's transaction. Returns what went into the ledger."""
+    schedule = stored.spec.schedule
+    return [] if schedule is None else list(_Firing(store, config, stored, schedule, now).fires())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 Format = Literal["text", "json"]
 
 _logger = logging.getLogger("queuectl")
+_logger.addHandler(logging.NullHandler())  # a program that only imports queuectl hears nothing of it
 _COLOURS = {"completed": "32", "dead": "1;31", "failed": "33", "lost": "31", "warning": "33", "error": "31"}
 
 

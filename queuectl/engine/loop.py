@@ -141,6 +141,7 @@ class Engine:
 
     def leave(self) -> None:
         """Take the worker off the register."""
+        self._store.database.wait_for_lock(None)
         self._store.workers.leave(self._me.id)
 
     def stop(self, mode: StopMode) -> None:
@@ -194,7 +195,7 @@ class Engine:
     def _poll(self, now: int, mono: int) -> None:
         """Once per poll interval: heartbeat, orders, rescue, cancellations, forgetting."""
         self._beat(now, mono)
-        self._rescuer.rescue(now=now, mono=mono)
+        self.tally.dead += self._rescuer.rescue(now=now, mono=mono).count(JobState.DEAD)
         self._on_poll()
         cancelled = set(self._store.jobs.cancel_requests(self._me.id))
         for key in [key for key in self._held if key[0] in cancelled]:

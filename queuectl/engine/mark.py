@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+ON_LINUX: bool = sys.platform == "linux"
+
 
 @dataclass(frozen=True, slots=True)
 class Stat:
@@ -29,7 +31,7 @@ def process_mark(pid: int) -> str | None:
 
     On Linux the boot, the pid namespace and the start time; elsewhere the start time.
     """
-    if sys.platform != "linux":
+    if not ON_LINUX:
         return _created(pid)
     stat = read_stat(pid)
     return None if stat is None or stat.dead else mark_of(stat)
@@ -45,7 +47,7 @@ def is_alive(pid: int, mark: str) -> bool:
 
     A process of another container on this host can't be seen from here and is held for alive: its lease decides.
     """
-    if sys.platform == "linux":
+    if ON_LINUX:
         boot, space, _ = (mark + "::").split(":", 2)
         here_boot, here_space = _pid_space().split(":")
         if boot == here_boot and space != here_space:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from queuectl.engine import tree
 from queuectl.engine.capture import Capture, open_capture
 from queuectl.engine.environment import environment, mark_variables, program_folder
 from queuectl.engine.launch import CannotStartError, Ended, Key, Launch, Spawner, Started
-from queuectl.engine.mark import mark_of, process_mark, read_stat
+from queuectl.engine.mark import ON_LINUX, mark_of, process_mark, read_stat
 from queuectl.engine.output import output_name
 from queuectl.engine.reap import ExitStatus, has_exited, reap
 from queuectl.engine.spawn import spawn
@@ -90,7 +89,7 @@ class Processes:
                 outcome=Outcome.SPAWN_FAILED, error=str(error), out_of_resources=error.out_of_resources
             )
             return Ended(key=launch.key, end=end)
-        stat = read_stat(pid) if sys.platform == "linux" else None
+        stat = read_stat(pid) if ON_LINUX else None
         self._running[launch.key] = _Running(
             launch=launch,
             tree=Tree(

@@ -52,18 +52,15 @@ class Rescuer:
         self._left_behind = left_behind
         self._seen: dict[str, tuple[int, int]] = {}
 
-    def rescue(self, *, now: int, mono: int) -> int:
-        """Rescue the jobs of every worker that died. Returns how many jobs came back or died."""
+    def rescue(self, *, now: int, mono: int) -> list[JobState]:
+        """Rescue the jobs of every worker that died. Returns the state that each went to: pending, or dead."""
         others = [worker for worker in self._store.workers.list() if worker.id != self._worker]
         dead = [worker for worker in others if self._is_dead(worker, mono)]
         self._seen = {worker.id: self._seen[worker.id] for worker in others}
-        rescued = sum(self._bury(worker, now) for worker in dead)
-        registered = {worker.id for worker in others} | {self._worker}
-        return rescued + sum(
-            self._take_back(worker, now)
-            for worker in self._store.workers.abandoned()
-            if worker not in registered
-        )
+        rescued = [state for worker in dead for state in self._bury(worker, now)]
+        return rescued + [
+            state for worker in self._store.workers.abandoned() for state in self._take_back(worker, now)
+        ]
 
     def _is_dead(self, worker: Worker, mono: int) -> bool:
         beat, since = self._seen.get(worker.id, (worker.beat, mono))
@@ -74,17 +71,17 @@ class Rescuer:
             return True
         return mono - since > self._lease_ms
 
-    def _bury(self, worker: Worker, now: int) -> int:
+    def _bury(self, worker: Worker, now: int) -> list[JobState]:
         if worker.host == self._host:
             self._kill(worker.id)
         with self._store.transaction():
             if not self._store.workers.declare_dead(worker.id, beat=worker.beat):
-                return 0  # it moved after all, or somebody else was quicker
+                return []  # it moved after all, or somebody else was quicker
             returned = self._return_jobs(worker.id, now)
         event("worker dead", level=logging.WARNING, worker=worker.id, host=worker.host, pid=worker.pid)
         return _reported(returned)
 
-    def _take_back(self, worker: str, now: int) -> int:
+    def _take_back(self, worker: str, now: int) -> list[JobState]:
         self._kill(worker)
         with self._store.transaction():
             returned = self._return_jobs(worker, now)
@@ -112,10 +109,10 @@ class Rescuer:
         return returned
 
 
-def _reported(returned: Sequence[tuple[Job, JobState]]) -> int:
+def _reported(returned: Sequence[tuple[Job, JobState]]) -> list[JobState]:
     for job, state in returned:
         event("lost", level=logging.WARNING, job=job.id, spec=job.spec, attempt=job.attempt, now=state)
-    return len(returned)
+    return [state for _, state in returned]
 
 
 def left_behind(log_dir: Path, attempt: Attempt, max_log_bytes: int) -> AttemptEnd:

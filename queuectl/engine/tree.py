@@ -11,13 +11,12 @@ import contextlib
 import ctypes
 import os
 import signal
-import sys
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from queuectl.engine.environment import Environment
-from queuectl.engine.mark import process_mark, read_stat
+from queuectl.engine.mark import ON_LINUX, process_mark, read_stat
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -36,7 +35,7 @@ class Tree:
 
 def adopt_orphans() -> bool:
     """Become the parent of whatever the jobs leave behind. False where the system can't do that."""
-    if sys.platform != "linux" or not Path(f"/proc/self/task/{os.getpid()}/children").exists():
+    if not ON_LINUX or not Path(f"/proc/self/task/{os.getpid()}/children").exists():
         return False
     return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
@@ -97,7 +96,7 @@ def _belongs(pid: int, tree: Tree, others: Collection[Tree]) -> bool:
 
 
 def _is_marked(pid: int, marks: Environment) -> bool:
-    if sys.platform != "linux":
+    if not ON_LINUX:
         return False
     try:
         with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123 (a third of the time)

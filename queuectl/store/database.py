@@ -25,8 +25,8 @@ class Database(Protocol):
         """Write all or nothing; nests into the transaction that is open already."""
         ...
 
-    def wait_for_lock(self, milliseconds: int) -> None:
-        """Set how long a statement waits for another writer before it is StoreBusyError."""
+    def wait_for_lock(self, milliseconds: int | None) -> None:
+        """Set how long a statement waits for another writer before it is StoreBusyError. None: as commands do."""
         ...
 
     def backup(self, path: str) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from queuectl.model.errors import StoreInvalidError
 from queuectl.model.job import AttemptEnd, Job, NewJob
-from queuectl.model.spec import JobSpec
+from queuectl.model.spec import JobSpec, Keep
 from queuectl.model.states import JobState
 from queuectl.model.transition import Transition
 from queuectl.store.database import Database, Row
@@ -125,8 +125,7 @@ class Jobs:
 
     def finish(self, job: Job, end: AttemptEnd, transition: Transition, *, now: int) -> bool:
         """Processing → `transition.state`. False when another attempt holds the job: a late finisher loses."""
-        keep = transition.state in job.frozen.keep if transition.finished else False
-        purge_after = job.frozen.keep[transition.state].for_ms if keep else None  # type: ignore[index]
+        keep = _own_keep(job, transition.state)
         with self._db.transaction():
             held = self._db.run(
                 "finish",
@@ -139,8 +138,8 @@ class Jobs:
                 losses=transition.losses,
                 reason=transition.reason,
                 exit_code=end.exit_code,
-                own_keep=int(keep),
-                purge_at=None if purge_after is None else now + purge_after,
+                own_keep=int(keep is not None),
+                purge_at=_purge_at(keep, now),
                 finished_at=now if transition.finished else None,
                 now=now,
             )
@@ -172,10 +171,11 @@ class Jobs:
         """Blocked or pending → cancelled: too late to start. Its fire is recorded as expired. Returns the ids."""
         reason = "expired: could not start within its spec's start_within"
         with self._db.transaction():
-            expired = [row["id"] for row in self._db.run("expire", now=now, reason=reason, limit=limit)]
-            for job_id in expired:
-                self._db.run("expire_fire", job_id=job_id, reason=reason)
-        return expired
+            expired = [_job(row) for row in self._db.run("expire", now=now, reason=reason, limit=limit)]
+            for job in expired:
+                self._keep_as_own_spec_says(job, now)
+                self._db.run("expire_fire", job_id=job.id, reason=reason)
+        return [job.id for job in expired]
 
     def cancel(self, job_id: int, *, reason: str, now: int) -> Job | None:
         """Waiting → cancelled; processing → still processing, and its worker is asked to stop it.
@@ -183,9 +183,11 @@ class Jobs:
         None when the job is final already, or isn't there.
         """
         with self._db.transaction():
-            return _first(self._db.run("cancel_waiting", id=job_id, reason=reason, now=now)) or _first(
-                self._db.run("request_cancel", id=job_id, reason=reason, now=now)
-            )
+            cancelled = _first(self._db.run("cancel_waiting", id=job_id, reason=reason, now=now))
+            if cancelled is None:
+                return _first(self._db.run("request_cancel", id=job_id, reason=reason, now=now))
+            self._keep_as_own_spec_says(cancelled, now)
+            return cancelled
 
     def cancel_requests(self, worker: str) -> Sequence[int]:
         """Return the ids of the worker's processing jobs that somebody cancelled."""
@@ -224,6 +226,11 @@ class Jobs:
         """Tell whether anything is pending, processing or waiting for a retry. `queues` empty: all."""
         return bool(self._db.run("busy", queues=_array(queues or None))[0]["busy"])
 
+    def _keep_as_own_spec_says(self, job: Job, now: int) -> None:
+        keep = _own_keep(job, job.state)
+        if keep is not None:
+            self._db.run("keep_as_own_spec_says", id=job.id, purge_at=_purge_at(keep, now))
+
     def _claim(
         self, worker: str, host: str, queues: Sequence[str], limit: int, now: int, *, quarantined: bool
     ) -> Sequence[Job]:
@@ -251,6 +258,15 @@ def is_quarantined(job: Job) -> bool:
 
 def _frozen(spec: JobSpec) -> Row:
     return {"frozen": _encode(spec).decode(), "queue": spec.queue, "priority": spec.priority}
+
+
+def _own_keep(job: Job, state: JobState) -> Keep | None:
+    """What the job's own spec says of history in a state."""
+    return next((keep for name, keep in job.frozen.keep.items() if name == state), None)
+
+
+def _purge_at(keep: Keep | None, now: int) -> int | None:
+    return None if keep is None or keep.for_ms is None else now + keep.for_ms
 
 
 def _array(values: Sequence[str] | None) -> str | None:

@@ -106,9 +106,9 @@ class SqliteDatabase:
         finally:
             self._depth = 0
 
-    def wait_for_lock(self, milliseconds: int) -> None:
+    def wait_for_lock(self, milliseconds: int | None) -> None:
         """See Database.wait_for_lock."""
-        self._connection.set_busy_timeout(milliseconds)
+        self._connection.set_busy_timeout(LOCK_WAIT_MS if milliseconds is None else milliseconds)
 
     def backup(self, path: str) -> None:
         """See Database.backup."""
@@ -260,13 +260,20 @@ def _told(location: str) -> Iterator[None]:
         raise StoreUnavailableError(f"{location} can't be written: {_owner(location)}") from None
     except (apsw.CantOpenError, apsw.IOError, apsw.PermissionsError) as error:
         raise StoreUnavailableError(f"{location} can't be opened ({error}): {_owner(location)}") from None
+    except PermissionError:
+        raise StoreUnavailableError(f"{location} can't be opened: {_owner(location)}") from None
     except OSError as error:
         raise StoreUnavailableError(f"{location}: {error.strerror or error}") from None
 
 
 def _owner(location: str) -> str:
-    try:
-        status = Path(location).stat()
-    except OSError as error:
-        return str(error.strerror)
-    return f"its mode is {status.st_mode & 0o777:04o}, its owner user {status.st_uid}"
+    """Say whose the file is, or the nearest folder above it that can be looked at."""
+    path = Path(location).absolute()
+    for place in (path, *path.parents):
+        try:
+            status = place.stat()
+        except OSError:
+            continue
+        whose = "its mode is" if place == path else f"{place} has mode"
+        return f"{whose} {status.st_mode & 0o777:04o}, its owner user {status.st_uid}"
+    return "permission denied"

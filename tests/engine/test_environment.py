@@ -76,7 +76,7 @@ def test_later_ones_win(tmp_path: Path) -> None:
 
 def test_dotenv(tmp_path: Path) -> None:
     file = tmp_path / ".env"
-    file.write_text("\ufeff# note\nexport A='x y' # note\nB=\"two\\nlines\"\nC=$A ${HOME}\nD=\nALONE\n")
+    file.write_text("\ufeffexport A='x y' # note\nB=\"two\\nlines\"\nC=$A ${HOME}\nD=\nALONE\n")
     env = built(env_file=(str(file),))
     assert [env[name] for name in (b"A", b"B", b"C", b"D")] == [b"x y", b"two\nlines", b"$A ${HOME}", b""]
     assert b"ALONE" not in env

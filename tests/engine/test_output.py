@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from queuectl.engine import capture, holes
+from queuectl.engine import holes
 from queuectl.engine.capture import MAX_LOOK_MS, MIN_LOOK_MS, Capture, open_capture
 from queuectl.engine.output import Gap, OutputReader, output_name, read_output
 from queuectl.model.states import Outcome
@@ -273,7 +273,3 @@ def test_no_zeros_are_read_where_a_hole_is_made_meanwhile(tmp_path: Path) -> Non
 def test_a_missing_output(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         list(read_output(tmp_path / output_name(1, 1)))
-
-
-def test_the_row_holds_what_the_readme_says() -> None:
-    assert capture.ROW_BYTES == 64 * KIB

@@ -436,6 +436,22 @@ def test_an_attempt_takes_nothing_of_its_neighbours(any_attempts: Attempts) -> N
         os.kill(pid, signal.SIGKILL)
 
 
+def test_a_stray_goes_with_the_last_attempt_that_it_may_be_of(attempts: Attempts) -> None:
+    words = nap()
+    until = "while [ ! -e {} ]; do sleep 0.01; done"
+    short = attempts.start(until.format("end"))
+    bare = f"(env -i PATH=$PATH setsid {' '.join(words)} &)"
+    long = attempts.start(f"{until.format('go')}; {bare}; sleep 20")
+    (attempts.cwd / "go").touch()
+    wait_until(lambda: len(running(*words)) == 1)
+    (attempts.cwd / "end").touch()
+    assert attempts.end_of(short).error is None
+    assert len(running(*words)) == 1
+    attempts.processes.kill_all(Outcome.INTERRUPTED)
+    attempts.end_of(long)
+    assert running(*words) == []
+
+
 def test_children_of_the_worker_itself_are_left_alone(any_attempts: Attempts) -> None:
     with subprocess.Popen(["sleep", "20"]) as helper:
         any_attempts.run("setsid sleep 20 & exit 0")

@@ -65,9 +65,7 @@ class Bench:
     ) -> list[Job]:
         """What a worker gets."""
         return list(
-            self.store.jobs.claim(
-                worker=worker, host="here", queues=queues, limit=limit, idle=idle, now=now
-            )
+            self.store.jobs.claim(worker=worker, host="here", queues=queues, limit=limit, idle=idle, now=now)
         )
 
     def finish(

@@ -13,8 +13,8 @@ from queuectl.model.job import Job, NewJob
 from queuectl.model.spec import EnvRef, JobSpec, Keep
 from queuectl.model.states import FireOutcome, JobState, Outcome
 from queuectl.store.jobs import JobFilter
+from tests.store.conftest import Bench
 
-Bench = Any
 BLOCKED, SCHEDULED, PENDING, PROCESSING, FAILED, COMPLETED, DEAD, CANCELLED = JobState
 LATER = 2_000_000
 OTHER = JobSpec(command="false", retries=1, queue="other", priority=5)
@@ -27,14 +27,14 @@ def ids(jobs: list[Job]) -> list[int]:
 # Each verb in each state. A state that isn't named for a verb is left as it is.
 
 VERBS: dict[str, tuple[Callable[[Bench, Job], object], dict[JobState, JobState]]] = {
-    "claim": (lambda b, job: b.claim(9, worker="w2", idle=True, now=LATER), {PENDING: PROCESSING}),
+    "claim": (lambda b, _: b.claim(9, worker="w2", idle=True, now=LATER), {PENDING: PROCESSING}),
     "promote": (
-        lambda b, job: b.store.jobs.promote(now=LATER),
+        lambda b, _: b.store.jobs.promote(now=LATER),
         {SCHEDULED: PENDING, FAILED: PENDING, BLOCKED: PENDING},
     ),
-    "promote before it is due": (lambda b, job: b.store.jobs.promote(now=1000), {BLOCKED: PENDING}),
-    "expire": (lambda b, job: b.store.jobs.expire(now=LATER), {BLOCKED: CANCELLED, PENDING: CANCELLED}),
-    "expire before its time": (lambda b, job: b.store.jobs.expire(now=1500), {}),
+    "promote before it is due": (lambda b, _: b.store.jobs.promote(now=1000), {BLOCKED: PENDING}),
+    "expire": (lambda b, _: b.store.jobs.expire(now=LATER), {BLOCKED: CANCELLED, PENDING: CANCELLED}),
+    "expire before its time": (lambda b, _: b.store.jobs.expire(now=1500), {}),
     "cancel": (
         lambda b, job: b.store.jobs.cancel(job.id, reason="enough", now=LATER),
         dict.fromkeys((BLOCKED, SCHEDULED, PENDING, FAILED), CANCELLED),
@@ -425,9 +425,7 @@ def test_expire_writes_job_and_ledger(bench: Bench) -> None:
     in_time = bench.enqueue(spec="s", fire_at=200, expires_at=1000)
     never = bench.enqueue(spec="s", fire_at=300)
     for job in (late, in_time, never):
-        bench.store.fires.record(
-            Fire(spec="s", due_at=job.fire_at, outcome=FireOutcome.FIRED, job_id=job.id)
-        )
+        bench.store.fires.record(Fire(spec="s", due_at=job.fire_at, outcome=FireOutcome.FIRED, job_id=job.id))
 
     assert bench.store.jobs.expire(now=1000) == [late.id]
 

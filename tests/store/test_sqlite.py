@@ -330,6 +330,41 @@ def test_read_only_names_mode_and_owner(path: Path) -> None:
     store.close()
 
 
+def as_an_ordinary_user(act: Callable[[], object]) -> str:
+    """What an act says to somebody who isn't root, to whom nothing is denied."""
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            act()
+            said = "nothing"
+        except BaseException as error:  # noqa: BLE001
+            said = f"{type(error).__name__}: {error}"
+        os.write(writing, said.encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
+    os.wait()
+    return said
+
+
+def test_what_is_out_of_reach_is_named_with_mode_and_owner(tmp_path: Path) -> None:
+    path = tmp_path / "closed" / "queue.db"
+    opened(path).close()
+    path.parent.chmod(0)
+
+    said = as_an_ordinary_user(lambda: Store.open(path))
+
+    path.parent.chmod(0o700)
+    assert said.startswith(f"StoreUnavailableError: {path} can't be opened: ")
+    assert said.endswith(f", its owner user {os.geteuid()}")
+    assert " has mode 0" in said
+
+
 # Transactions
 
 

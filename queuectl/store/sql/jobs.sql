@@ -91,7 +91,11 @@ WHERE id IN (
     SELECT id FROM jobs
     WHERE expires_at IS NOT NULL AND state IN ('blocked', 'pending') AND expires_at < :now AND attempt = 0
     LIMIT :limit)
-RETURNING id;
+RETURNING *;
+
+-- name: keep_as_own_spec_says
+-- Of a job that no attempt ended.
+UPDATE jobs SET own_keep = 1, purge_at = :purge_at WHERE id = :id;
 
 -- name: cancel_waiting
 -- blocked, scheduled, pending or failed → cancelled.

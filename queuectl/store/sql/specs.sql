@@ -98,7 +98,8 @@ ORDER BY due_at DESC, spec LIMIT :limit;
 
 -- name: forget_fires_before
 DELETE FROM fires WHERE (spec, due_at) IN (
-    SELECT spec, due_at FROM fires WHERE due_at < :before ORDER BY due_at LIMIT :limit) RETURNING due_at;
+    SELECT spec, due_at FROM fires WHERE due_at < :before AND COALESCE(until, due_at) < :before
+    ORDER BY due_at LIMIT :limit) RETURNING due_at;
 
 -- name: forget_surplus_fires
 DELETE FROM fires WHERE (spec, due_at) IN (
