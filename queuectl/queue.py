@@ -1,0 +1,222 @@
+"""The Python API: what the command line can do, as methods of one object."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from queuectl.model.errors import UsageError
+from queuectl.model.job import Job
+from queuectl.model.spec import DEFAULT_QUEUE, EnvRef, JobSpec
+from queuectl.model.states import JobState
+from queuectl.service.context import Context, opened
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from queuectl.rules.plan import Plan
+    from queuectl.service.apply import Applied
+    from queuectl.service.status import Status
+
+    Duration = str | float | timedelta
+    """`"10m"`, a number of seconds, or a timedelta."""
+    Instant = str | datetime | int
+    """ISO 8601, an aware datetime, or milliseconds since the epoch."""
+
+
+class Queue:
+    """An open queue, made where there is none; close it, or use it in a `with` block.
+
+    Used by one thread of one process. Errors are subclasses of `queuectl.model.errors.QueuectlError`.
+
+    >>> with Queue("queue.db") as queue:          # doctest: +SKIP
+    ...     job = queue.enqueue("make report", retries=2, timeout="10m")
+    ...     queue.wait(job.id).state
+    """
+
+    def __init__(self, path: str | Path | None = None, **config: str | float) -> None:
+        """Open the queue at `path`, else the one that QUEUECTL_DB names, else the user's own.
+
+        `config` beats the environment and what is set in the queue: `Queue(timezone="Europe/Berlin")`.
+        """
+        self._stack = ExitStack()
+        overrides = {key: str(value) for key, value in config.items()}
+        place = None if path is None else str(path)
+        self._ctx = self._stack.enter_context(opened(place, create=True, overrides=overrides))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def context(self) -> Context:
+        """What the use cases in `queuectl.service` take as their first argument."""
+        return self._ctx
+
+    def close(self) -> None:
+        """Let go of the queue."""
+        self._stack.close()
+
+    def enqueue(
+        self,
+        command: str | Sequence[str],
+        *,
+        key: str | None = None,
+        priority: int = 0,
+        queue: str = DEFAULT_QUEUE,
+        retries: int | None = None,
+        timeout: Duration | None = None,
+        run_at: Instant | None = None,
+        delay: Duration | None = None,
+        env: Mapping[str, str | EnvRef] | None = None,
+        cwd: str | Path | None = None,
+    ) -> Job:
+        """Put a command in the queue: a string for the shell, or a list of arguments.
+
+        An existing `key` with the same command gives its job back. `timeout` may be `"none"`. UsageError for
+        values that can't be used, ConflictError for a key with another command.
+        """
+        from queuectl.service.enqueue import enqueue  # noqa: PLC0415
+
+        if run_at is not None and delay is not None:
+            raise UsageError("expected run_at or delay, found both")
+        spec = JobSpec(
+            command=command if isinstance(command, str) else tuple(command),
+            cwd=None if cwd is None else str(Path(cwd).expanduser().absolute()),
+            env=env or {},
+            priority=priority,
+            queue=queue,
+            retries=retries,
+            timeout_ms="none" if timeout == "none" else _milliseconds("timeout", timeout),
+        )
+        return enqueue(self._ctx, spec, key=key, run_at_ms=self._due(run_at, delay)).job
+
+    def apply(
+        self, *paths: str | Path, source: str | None = None, prune: bool = False, adopt: bool = False
+    ) -> Applied:
+        """Make the queue match spec files and folders, all or nothing."""
+        from queuectl.service.apply import apply  # noqa: PLC0415
+
+        return apply(self._ctx, [Path(path) for path in paths], source=source, prune=prune, adopt=adopt)
+
+    def plan(
+        self, *paths: str | Path, source: str | None = None, prune: bool = False, adopt: bool = False
+    ) -> Plan:
+        """Return what `apply` would change."""
+        from queuectl.service.apply import plan  # noqa: PLC0415
+
+        return plan(self._ctx, [Path(path) for path in paths], source=source, prune=prune, adopt=adopt)
+
+    def get(self, job: int | str) -> Job:
+        """Return a job by its number, its key, or the name of the spec whose newest it is. UnknownError."""
+        from queuectl.service.jobs import find  # noqa: PLC0415
+
+        return find(self._ctx, str(job))
+
+    def list(
+        self,
+        *,
+        states: Collection[JobState | str] | None = None,
+        spec: str | None = None,
+        queue: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[Job]:
+        """Return jobs, newest first."""
+        from queuectl.service.jobs import list_jobs  # noqa: PLC0415
+        from queuectl.store.jobs import JobFilter  # noqa: PLC0415
+
+        wanted = None if states is None else frozenset(map(_state, states))
+        return list_jobs(self._ctx, JobFilter(states=wanted, spec=spec, queue=queue), limit=limit)
+
+    def cancel(self, job: int | str, *, reason: str | None = None) -> Job:
+        """Waiting → cancelled; running → its worker is asked to stop it. ConflictError when it is over."""
+        from queuectl.service.jobs import cancel  # noqa: PLC0415
+
+        return cancel(self._ctx, self.get(job), reason=reason)
+
+    def retry(self, job: int | str, *, as_was: bool = False) -> Job:
+        """Run a job again, with its spec as it is now, or as it was. A completed one becomes a new job."""
+        from queuectl.service.jobs import retry  # noqa: PLC0415
+
+        return retry(self._ctx, self.get(job), as_was=as_was)
+
+    def wait(self, job: int | str, *, timeout: Duration | None = None) -> Job:
+        """Wait until a job is completed, dead or cancelled, and return it as it is then."""
+        from queuectl.service.jobs import wait  # noqa: PLC0415
+
+        return wait(self._ctx, [self.get(job)], timeout_ms=_milliseconds("timeout", timeout))[0]
+
+    def output(self, job: int | str, *, attempt: int | None = None) -> bytes:
+        """Return what is kept of the output of a job's latest attempt, or of the one with that number."""
+        from queuectl.service.logs import pieces  # noqa: PLC0415
+
+        found = pieces(self._ctx, self.get(job), attempt)
+        return b"".join(piece for piece in found if isinstance(piece, bytes))
+
+    def status(self) -> Status:
+        """Return counts, rates, workers and the next fires."""
+        from queuectl.service.status import status  # noqa: PLC0415
+
+        return status(self._ctx)
+
+    def trigger(self, name: str) -> Job:
+        """Make a job of a spec now."""
+        from queuectl.service.specs import trigger  # noqa: PLC0415
+
+        return trigger(self._ctx, [name])[0]
+
+    def run(self, *, until_idle: bool = True, slots: int = 4, queues: Sequence[str] = ()) -> int:
+        """Be the scheduler and a worker until nothing is left to do, or for ever; return the exit code.
+
+        Takes over the process's signals meanwhile: call it from the main thread. Events go to the logger
+        `queuectl` and are shown as the calling program has it.
+        """
+        from queuectl.service.run import RunOptions, run  # noqa: PLC0415
+
+        options = RunOptions(
+            slots=slots,
+            queues=tuple(queues),
+            until_idle=until_idle,
+            log_format=None,
+            own_process=False,
+        )
+        return run(self._ctx, options)
+
+    def _due(self, run_at: Instant | None, delay: Duration | None) -> int | None:
+        if delay is not None:
+            return self._ctx.now() + (_milliseconds("delay", delay, allow_zero=True) or 0)
+        if run_at is None or isinstance(run_at, int):
+            return run_at
+        from queuectl.rules.instants import parse_instant  # noqa: PLC0415
+
+        try:
+            text = run_at if isinstance(run_at, str) else run_at.isoformat()
+            return parse_instant(text, zone=self._ctx.config.timezone, now_ms=self._ctx.now())
+        except ValueError as error:
+            raise UsageError(f"run_at: {error}") from None
+
+
+def _milliseconds(field: str, value: Duration | None, *, allow_zero: bool = False) -> Any:
+    from queuectl.rules.units import parse_duration  # noqa: PLC0415
+
+    if value is None:
+        return None
+    try:
+        seconds = value if isinstance(value, str | int | float) else value.total_seconds()
+        return parse_duration(seconds, allow_zero=allow_zero)
+    except ValueError as error:
+        raise UsageError(f"{field}: {error}") from None
+
+
+def _state(name: JobState | str) -> JobState:
+    try:
+        return JobState(name)
+    except ValueError:
+        raise UsageError(f"there is no state {name!r}; expected one of {', '.join(JobState)}") from None

@@ -1,0 +1,35 @@
+"""How a job is made of a spec, whoever makes it: a fire, an apply, a trigger or an enqueue."""
+
+from __future__ import annotations
+
+from queuectl.model.config import Config
+from queuectl.model.job import NewJob
+from queuectl.model.spec import JobSpec
+from queuectl.model.states import JobState
+from queuectl.rules.freeze import freeze
+
+
+def job_of(
+    spec: JobSpec,
+    config: Config,
+    *,
+    version: int | None,
+    state: JobState,
+    run_at: int,
+    fire_at: int | None = None,
+    expires_at: int | None = None,
+    reason: str | None = None,
+    key: str | None = None,
+) -> NewJob:
+    """Return the job that runs `spec` as it is now; `version` is None for an ad-hoc one. Instants in ms."""
+    return NewJob(
+        frozen=freeze(spec, config),
+        key=key,
+        spec=spec.name if version is not None else None,
+        spec_version=version,
+        state=state,
+        run_at=run_at,
+        expires_at=expires_at,
+        fire_at=fire_at,
+        reason=reason,
+    )

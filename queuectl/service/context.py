@@ -1,0 +1,130 @@
+"""What every use case works on: the open queue, the configuration in force, the time, and who asks."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from queuectl.model.config import Config
+from queuectl.model.errors import UsageError
+from queuectl.service.settings import effective
+from queuectl.store.store import Store
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The first argument of every use case."""
+
+    store: Store
+    config: Config
+    """In force when the queue was opened."""
+    path: Path
+    """Of the database: absolute, symbolic links resolved."""
+    exists: bool
+    """False: nothing is there yet; `store` is an empty one that nothing outlives, good for reading only."""
+    now: Callable[[], int]
+    """Milliseconds since the epoch."""
+    who: str
+    """`user@host`, for what is recorded of applies and pauses."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """Where `QUEUECTL_*` settings are read."""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Settings given as flags, as they were written."""
+
+    @property
+    def log_dir(self) -> Path:
+        """The folder of outputs too long for the database: config `log-dir`, else `queue.logs` beside queue.db."""
+        return Path(self.config.log_dir) if self.config.log_dir else _logs_beside(self.path)
+
+
+@contextmanager
+def opened(
+    db: str | None = None,
+    *,
+    create: bool,
+    overrides: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Context]:
+    """Open the queue that `db`, or else the environment, names; close it at the end of the block.
+
+    A missing queue is made with `create`, else `Context.exists` is False. `overrides` are settings by key.
+    Raises UsageError for a setting that can't be used, StoreUnavailableError and StoreInvalidError.
+    """
+    environ = os.environ if environ is None else environ
+    path = Path(os.path.realpath(database_path(db, environ)))
+    found = Store.open(path, create=create)
+    store = Store.empty() if found is None else found
+    try:
+        config = effective(store.settings.all(), environ, overrides)
+        if found is not None and config.durability != "full":
+            store.close()
+            store = Store.open(path, create=True, durability=config.durability) or store
+        yield Context(
+            store=store,
+            config=config,
+            path=path,
+            exists=found is not None,
+            now=wall_clock,
+            who=whoami(),
+            environ=environ,
+            overrides=overrides or {},
+        )
+    finally:
+        store.close()
+
+
+def database_path(db: str | None, environ: Mapping[str, str]) -> Path:
+    """Return the queue's file: `db`, else QUEUECTL_DB, else QUEUECTL_DB_PATH, else the user's own queue.
+
+    That one is `queuectl/queue.db` below $XDG_STATE_HOME, or below ~/.local/state. UsageError for a URL.
+    """
+    named = environ.get("QUEUECTL_DB") or environ.get("QUEUECTL_DB_PATH") if db is None else db
+    if named is None or (named == "" and db is None):
+        return _state_home(environ) / "queuectl" / "queue.db"
+    if url := _URL.match(named):
+        raise UsageError(f"{url[1]}:// queues are not in this version; name a file")
+    if not named or "\0" in named:
+        raise UsageError(f"expected the path of the queue's file, found {named!r}")
+    try:
+        return Path(named).expanduser().absolute()
+    except (RuntimeError, OSError) as error:
+        raise UsageError(f"{named}: {error}; name the queue's file with an absolute path") from None
+
+
+def wall_clock() -> int:
+    """Return the time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def whoami() -> str:
+    """Return `user@host`; the user's number where it has no name."""
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        user = str(os.geteuid())
+    return f"{user}@{os.uname().nodename}"
+
+
+def _state_home(environ: Mapping[str, str]) -> Path:
+    configured = Path(environ.get("XDG_STATE_HOME", ""))
+    if configured.is_absolute():
+        return configured
+    home = Path(environ.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111  Path.expanduser raises instead
+    if not home.is_absolute():
+        raise UsageError(
+            "there is no home folder to keep the queue in; name its file with --db or QUEUECTL_DB"
+        )
+    return home / ".local" / "state"
+
+
+def _logs_beside(path: Path) -> Path:
+    """`queue.db` and `queue.sqlite` in one folder must not share their outputs."""
+    return path.with_suffix(".logs") if path.suffix == ".db" else path.with_name(path.name + ".logs")

@@ -1,0 +1,86 @@
+"""Fires: the ledger of those that were due, and those that are coming."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from queuectl.model.config import Config
+from queuectl.model.fire import Fire, StoredSpec
+from queuectl.model.spec import JobSpec, schedule_zone
+from queuectl.service.context import Context
+from queuectl.service.specs import get_spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComingFire:
+    """A due instant in the future."""
+
+    spec: str
+    due_at: int
+    """Before jitter."""
+    fire_at: int
+    """With the spec's jitter."""
+    zone: str
+    """Name of the time zone of the schedule."""
+
+
+def ledger(
+    ctx: Context, spec: str | None = None, *, since: int | None = None, limit: int = 100
+) -> list[Fire]:
+    """Return what was due and what became of it, newest first. UnknownError for a spec that never was."""
+    if spec is not None and ctx.store.specs.get(spec) is None:
+        get_spec(ctx, spec)
+    return ctx.store.fires.list(spec=spec, since=since, limit=limit)
+
+
+def coming(
+    ctx: Context, *, count: int = 1, from_ms: int | None = None, specs: Sequence[str] | None = None
+) -> list[ComingFire]:
+    """Return the next `count` due instants of each schedule that isn't paused, soonest first.
+
+    From `from_ms` on, else from now, a fire that is due but not made yet among them. `specs`: only these.
+    """
+    wanted = ctx.store.specs.list() if specs is None else [get_spec(ctx, name) for name in specs]
+    return _sorted(
+        fire
+        for stored in wanted
+        if not stored.paused
+        for fire in _coming(stored.spec, ctx.config, stored.created_at, _start(stored, from_ms), count)
+    )
+
+
+def coming_of_files(
+    paths: Sequence[Path], config: Config, *, count: int = 1, from_ms: int
+) -> list[ComingFire]:
+    """Return the same of spec files, as if they were applied at `from_ms`; needs no queue."""
+    from queuectl.specs.load import load  # noqa: PLC0415  jsonschema and yaml take 120 ms
+
+    return _sorted(
+        fire
+        for one in load(paths, default_zone=config.timezone).specs
+        if not one.spec.paused
+        for fire in _coming(one.spec, config, from_ms, from_ms, count)
+    )
+
+
+def _start(stored: StoredSpec, from_ms: int | None) -> int:
+    return from_ms if from_ms is not None else stored.next_due_at or stored.updated_at
+
+
+def _coming(spec: JobSpec, config: Config, anchor_ms: int, from_ms: int, count: int) -> Iterable[ComingFire]:
+    if spec.schedule is None:
+        return
+    from queuectl.rules.schedule import due_after, jitter_offset  # noqa: PLC0415  croniter takes 70 ms
+
+    zone, name = schedule_zone(spec, config.timezone), spec.name or ""
+    offset = jitter_offset(spec.schedule, name)
+    due = due_after(spec.schedule, anchor_ms=anchor_ms, zone=zone, after_ms=from_ms - 1)
+    for due_at in islice(due, count):
+        yield ComingFire(spec=name, due_at=due_at, fire_at=due_at + offset, zone=zone)
+
+
+def _sorted(fires: Iterable[ComingFire]) -> list[ComingFire]:
+    return sorted(fires, key=lambda fire: (fire.due_at, fire.spec))

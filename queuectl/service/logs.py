@@ -1,0 +1,124 @@
+"""Logs: what an attempt wrote, from its file or its row; also while it is still writing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+from queuectl.engine.output import Gap, OutputReader, Piece, output_name
+from queuectl.model.errors import ConflictError, StoreUnavailableError, UnknownError
+from queuectl.model.job import Attempt, Job
+from queuectl.model.states import FINAL
+from queuectl.service.context import Context
+from queuectl.service.jobs import current, output_path
+from queuectl.service.waiting import Sleep
+
+FOLLOW_S = 0.1
+"""Between two looks at an output that is being written."""
+
+
+def pieces(ctx: Context, job: Job, number: int | None = None) -> Iterator[Piece]:
+    """Return what an attempt (None: the latest) wrote until now; a Gap stands where something wasn't kept.
+
+    ConflictError when the job never ran; UnknownError, naming those that exist, when it has no such attempt.
+    """
+    return _written(ctx, find_attempt(ctx, job, number))
+
+
+def follow(
+    ctx: Context,
+    job: Job,
+    number: int | None = None,
+    *,
+    until_final: bool = False,
+    sleep: Sleep = time.sleep,
+    on_attempt: Callable[[Attempt], None] = lambda _: None,
+) -> Iterator[Piece]:
+    """Yield what an attempt (None: the latest) writes, until it has ended.
+
+    A job that hasn't run yet is waited for. With `until_final` later attempts follow until the job is final.
+    `on_attempt` is called as each attempt begins. Errors as in `pieces`.
+    """
+    waits = number is None and current(ctx, job).attempt == 0
+    attempt = _next_attempt(ctx, job, 1, sleep) if waits else find_attempt(ctx, job, number)
+    while attempt is not None:
+        on_attempt(attempt)
+        yield from _follow_attempt(ctx, attempt, sleep)
+        if not until_final:
+            return
+        attempt = _next_attempt(ctx, job, attempt.number + 1, sleep)
+
+
+def find_attempt(ctx: Context, job: Job, number: int | None = None) -> Attempt:
+    """Return an attempt of a job, the latest when `number` is None. Errors as in `pieces`."""
+    job = current(ctx, job)
+    number = job.attempt if number is None else number
+    found = ctx.store.attempts.get(job.id, number) if 0 < number <= job.attempt else None
+    if found is not None:
+        return found
+    numbers = [attempt.number for attempt in ctx.store.attempts.of_job(job.id)]
+    if not numbers:
+        raise ConflictError(f"job {job.id} has not run yet: it is {job.state}")
+    there = f"attempt {numbers[0]}" if len(numbers) == 1 else f"attempts {numbers[0]} to {numbers[-1]}"
+    raise UnknownError(f"job {job.id} has no attempt {number}; it has {there}")
+
+
+def _written(ctx: Context, attempt: Attempt) -> Iterator[Piece]:
+    reader = _reader(ctx, output_name(attempt.job_id, attempt.number)) if attempt.outcome is None else None
+    if reader is None:  # it has ended, or nothing is kept
+        yield from _kept(ctx, ctx.store.attempts.get(attempt.job_id, attempt.number) or attempt)
+        return
+    with reader:
+        yield from reader.read()
+
+
+def _kept(ctx: Context, attempt: Attempt) -> Iterator[Piece]:
+    """The output of an attempt that has ended: its file, else what is in the row."""
+    if attempt.output_file and (reader := _reader(ctx, attempt.output_file)):
+        with reader:
+            yield from reader.read()
+        return
+    if attempt.output_bytes > len(attempt.output):
+        yield Gap(attempt.output_bytes - len(attempt.output))
+    if attempt.output:
+        yield attempt.output
+
+
+def _reader(ctx: Context, name: str) -> OutputReader | None:
+    path = output_path(ctx, name)
+    try:
+        return OutputReader(path) if path else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StoreUnavailableError(f"can't read {path}: {error.strerror}") from None
+
+
+def _next_attempt(ctx: Context, job: Job, number: int, sleep: Sleep) -> Attempt | None:
+    """Wait for an attempt to start; None when the job is final without it."""
+    while True:
+        if attempt := ctx.store.attempts.get(job.id, number):
+            return attempt
+        if current(ctx, job).state in FINAL:
+            return None
+        sleep(FOLLOW_S)
+
+
+def _follow_attempt(ctx: Context, attempt: Attempt, sleep: Sleep) -> Iterator[Piece]:
+    reader: OutputReader | None = None
+    with ExitStack() as stack:
+        while True:
+            latest = ctx.store.attempts.get(
+                attempt.job_id, attempt.number
+            )  # before reading: nothing is missed
+            ended = latest is None or latest.outcome is not None
+            if reader is None and (reader := _reader(ctx, output_name(attempt.job_id, attempt.number))):
+                stack.enter_context(reader)
+            if reader is not None:
+                yield from reader.read()
+            elif ended and latest is not None:
+                yield from _kept(ctx, latest)
+            if ended:
+                return
+            sleep(FOLLOW_S)

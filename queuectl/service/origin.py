@@ -1,0 +1,45 @@
+"""Where a job comes from: which version of which spec, and the apply that brought it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from queuectl.model.fire import Apply, StoredSpec
+from queuectl.model.job import Job
+from queuectl.service.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOrigin:
+    """The spec that made a job."""
+
+    spec: str
+    version: int | None
+    """That the job runs."""
+    latest_version: int | None
+    """That a job made now would run; None for a spec that isn't there any more."""
+    file: str | None
+    source: str | None
+    apply: Apply | None
+    """That brought the version."""
+
+
+def origin_of(ctx: Context, job: Job) -> JobOrigin | None:
+    """Return where a job comes from; None for an ad-hoc one."""
+    if job.spec is None:
+        return None
+    stored = ctx.store.specs.get(job.spec)
+    known = None if job.spec_version is None else ctx.store.specs.version(job.spec, job.spec_version)
+    return JobOrigin(
+        spec=job.spec,
+        version=job.spec_version,
+        latest_version=stored.version if stored else None,
+        file=stored.file if stored else None,
+        source=stored.source if stored else None,
+        apply=ctx.store.specs.apply_record(known[1]) if known else None,
+    )
+
+
+def applied_by(ctx: Context, stored: StoredSpec) -> Apply | None:
+    """Return the apply that brought a spec's latest version."""
+    return ctx.store.specs.apply_record(stored.apply_id)

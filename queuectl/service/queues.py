@@ -1,0 +1,70 @@
+"""Queues: what is in them, pause and resume them, cancel what waits in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from queuectl.model.errors import UnknownError
+from queuectl.model.worker import QueueInfo
+from queuectl.rules.nearest import did_you_mean
+from queuectl.service.context import Context
+
+_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueChange:
+    """What a pause or resume did."""
+
+    name: str
+    changed: bool
+    """False: it was so already."""
+    known: bool
+    """False: no job has named this queue yet; a typo?"""
+
+
+def list_queues(ctx: Context) -> list[QueueInfo]:
+    """Return the queues that a job ever named or that somebody paused, by name."""
+    return ctx.store.queues.list()
+
+
+def pause(ctx: Context, name: str) -> QueueChange:
+    """Open → paused: its jobs wait, those that run go on. A queue that no job has named yet may be paused too."""
+    with ctx.store.transaction():
+        known = name in _names(ctx)
+        return QueueChange(
+            name=name, known=known, changed=ctx.store.queues.pause(name, who=ctx.who, now=ctx.now())
+        )
+
+
+def resume(ctx: Context, name: str) -> QueueChange:
+    """Paused → open. UnknownError for a queue that isn't there."""
+    with ctx.store.transaction():
+        _check_known(ctx, name)
+        return QueueChange(name=name, known=True, changed=ctx.store.queues.resume(name))
+
+
+def clear(ctx: Context, name: str) -> int:
+    """Blocked, scheduled, pending or failed → cancelled, all that wait in the queue. Returns how many.
+
+    Those that run go on. UnknownError for a queue that isn't there.
+    """
+    _check_known(ctx, name)
+    cancelled = 0
+    while True:
+        with ctx.store.transaction():
+            waiting = ctx.store.queues.waiting(name, limit=_BATCH)
+            for job_id in waiting:
+                ctx.store.jobs.cancel(job_id, reason=f"queue {name} cleared by {ctx.who}", now=ctx.now())
+        cancelled += len(waiting)
+        if len(waiting) < _BATCH:
+            return cancelled
+
+
+def _names(ctx: Context) -> list[str]:
+    return [queue.name for queue in ctx.store.queues.list()]
+
+
+def _check_known(ctx: Context, name: str) -> None:
+    if name not in (names := _names(ctx)):
+        raise UnknownError(f"there is no queue '{name}'{did_you_mean(name, names)}")

@@ -1,0 +1,125 @@
+"""Specs: list, show, pause, resume, prune by hand, trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+from queuectl.engine.firing import fire_spec
+from queuectl.model.errors import ConflictError, UnknownError
+from queuectl.model.fire import StoredSpec
+from queuectl.model.job import Job
+from queuectl.model.states import WAITING, JobState
+from queuectl.rules.identity import digest
+from queuectl.rules.making import job_of
+from queuectl.rules.nearest import did_you_mean
+from queuectl.service.context import Context
+
+
+def list_specs(ctx: Context) -> list[StoredSpec]:
+    """Return the specs by name, without the pruned ones."""
+    return ctx.store.specs.list()
+
+
+def get_spec(ctx: Context, name: str) -> StoredSpec:
+    """Return a spec. UnknownError names the nearest one; a pruned spec isn't there."""
+    stored = ctx.store.specs.get(name)
+    return _unknown(ctx, name, stored) if stored is None or stored.pruned_at is not None else stored
+
+
+def pause(ctx: Context, name: str) -> StoredSpec:
+    """Running → paused by hand: its schedule makes no jobs, whatever is applied, until it is resumed.
+
+    What came due before is fired first. ConflictError for a spec without a schedule.
+    """
+    with ctx.store.transaction():
+        stored = get_spec(ctx, name)
+        if stored.spec.schedule is None:
+            raise ConflictError(
+                f"spec '{name}' has no schedule to pause; `queuectl cancel {name}` cancels its job,"
+                f" `paused: true` in its file keeps it from running"
+            )
+        now = ctx.now()
+        settle(ctx, stored, now=now)
+        ctx.store.specs.pause(name, who=ctx.who, now=now)
+        return get_spec(ctx, name)
+
+
+def resume(ctx: Context, name: str) -> StoredSpec:
+    """Paused by hand → running; what it would have made meanwhile is recorded and not caught up.
+
+    ConflictError for a spec that its file pauses.
+    """
+    with ctx.store.transaction():
+        stored = get_spec(ctx, name)
+        if stored.spec.paused:
+            raise ConflictError(
+                f"spec '{name}' is paused in its file, {stored.file}: take `paused: true` out there and apply it"
+            )
+        if stored.paused_at is not None:
+            settle(ctx, stored, now=ctx.now())
+            ctx.store.specs.resume(name)
+        return get_spec(ctx, name)
+
+
+def delete(ctx: Context, name: str) -> StoredSpec:
+    """Live → pruned, by hand. Its file, where there is one, brings it back with the next apply."""
+    with ctx.store.transaction():
+        stored = get_spec(ctx, name)
+        prune(ctx, stored, now=ctx.now())
+    return stored
+
+
+def trigger(ctx: Context, names: Iterable[str]) -> list[Job]:
+    """Make a job of each spec now, besides its schedule and even when it is paused; all or none."""
+    with ctx.store.transaction():
+        return [_trigger(ctx, get_spec(ctx, name)) for name in dict.fromkeys(names)]
+
+
+def settle(ctx: Context, stored: StoredSpec, *, now: int) -> None:
+    """Fire, or record as paused, what has come due for the spec as it is, before it is changed.
+
+    Inside the caller's transaction.
+    """
+    if stored.pruned_at is None:
+        fire_spec(ctx.store, ctx.config, stored, now=now)
+
+
+def prune(ctx: Context, stored: StoredSpec, *, now: int) -> Sequence[Job]:
+    """Live → pruned: its waiting jobs are cancelled, running ones finish. Returns the cancelled jobs.
+
+    Inside the caller's transaction.
+    """
+    store = ctx.store
+    store.specs.prune(stored.name, now=now)
+    store.specs.resume(stored.name)  # a pause by hand ends with it
+    waiting = [job for job in store.jobs.open_of_spec(stored.name) if job.state in WAITING]
+    cancelled = [store.jobs.cancel(job.id, reason="its spec was pruned", now=now) for job in waiting]
+    if stored.last_job_id in {job.id for job in waiting}:
+        store.specs.forget_done(stored.name)
+    return [job for job in cancelled if job is not None]
+
+
+def _trigger(ctx: Context, stored: StoredSpec) -> Job:
+    now = ctx.now()
+    new = job_of(
+        stored.spec,
+        ctx.config,
+        version=stored.version,
+        state=JobState.PENDING,
+        run_at=now,
+        reason=f"triggered by {ctx.who}",
+    )
+    job = ctx.store.jobs.enqueue(new, now=now)
+    if job is None:
+        raise ConflictError(f"spec '{stored.name}': its job was not made")
+    if stored.spec.schedule is None:
+        ctx.store.specs.mark_done(stored.name, digest=digest(stored.spec), job_id=job.id)
+    return job
+
+
+def _unknown(ctx: Context, name: str, pruned: StoredSpec | None) -> NoReturn:
+    if pruned is not None:
+        raise UnknownError(f"spec '{name}' was pruned; apply its file to bring it back")
+    near = did_you_mean(name, (stored.name for stored in ctx.store.specs.list()))
+    raise UnknownError(f"there is no spec '{name}'{near}")

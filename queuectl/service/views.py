@@ -1,0 +1,311 @@
+"""The JSON shapes: what `-o json` and the API show. Stable: fields are added, never renamed.
+
+Instants are ISO 8601 in UTC or null; durations and sizes inside a spec are written as in its file;
+values of environment variables are masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from queuectl.model.fire import Fire, StoredSpec
+from queuectl.model.job import Attempt, Job
+from queuectl.model.spec import Backoff, EnvRef, ExitCodes, JobSpec, Keep, Schedule, schedule_zone
+from queuectl.model.states import JobState
+from queuectl.model.worker import QueueInfo
+from queuectl.rules.changes import MASK
+from queuectl.rules.instants import format_instant, format_local
+from queuectl.rules.plan import Plan
+from queuectl.rules.units import format_duration, format_size, parse_size
+from queuectl.service.settings import Setting
+from queuectl.service.status import Status
+from queuectl.service.workers import SeenWorker
+
+View = dict[str, Any]
+
+
+def job_view(job: Job) -> View:
+    """Show a job in a list."""
+    return {
+        "id": job.id,
+        "key": job.key,
+        "spec": job.spec,
+        "command": job.frozen.command,
+        "state": job.state,
+        "queue": job.queue,
+        "priority": job.priority,
+        "attempt": job.attempt,
+        "max_retries": job.max_retries,
+        "run_at": _instant(job.run_at),
+        "created_at": _instant(job.created_at),
+        "updated_at": _instant(job.updated_at),
+        "finished_at": _instant(job.finished_at),
+        "fire_at": _instant(job.fire_at),
+        "worker": job.worker,
+        "exit_code": job.exit_code,
+        "failures": job.failures,
+        "reason": job.reason,
+    }
+
+
+def job_detail(job: Job, attempts: Sequence[Attempt]) -> View:
+    """Show everything of a job but the output of its attempts."""
+    return {
+        **job_view(job),
+        "spec_version": job.spec_version,
+        "losses": job.losses,
+        "expires_at": _instant(job.expires_at),
+        "cancel_requested_at": _instant(job.cancel_requested_at),
+        **_how(job.frozen),
+        "attempts": [attempt_view(attempt) for attempt in attempts],
+    }
+
+
+def attempt_view(attempt: Attempt) -> View:
+    """Show an attempt."""
+    return {
+        "number": attempt.number,
+        "outcome": attempt.outcome,
+        "exit_code": attempt.exit_code,
+        "signal": attempt.signal,
+        "error": attempt.error,
+        "started_at": _instant(attempt.started_at),
+        "finished_at": _instant(attempt.finished_at),
+        "duration_ms": attempt.duration_ms,
+        "pid": attempt.pid,
+        "worker": attempt.worker,
+        "host": attempt.host,
+        "output_bytes": attempt.output_bytes,
+        "truncated": attempt.truncated,
+        "cpu_ms": attempt.cpu_ms,
+        "max_rss_kib": attempt.max_rss_kib,
+    }
+
+
+def spec_view(stored: StoredSpec, *, zone: str) -> View:
+    """Show a spec in a list. `zone` is the configured time zone."""
+    spec = stored.spec
+    return {
+        "name": stored.name,
+        "source": stored.source,
+        "file": stored.file,
+        "version": stored.version,
+        "schedule": _schedule(spec.schedule),
+        "timezone": schedule_zone(spec, zone),
+        "next_fire_at": _instant(stored.next_fire_at),
+        "last_fire_at": _instant(stored.last_fire_at),
+        "paused": stored.paused,
+        "command": spec.command,
+        "description": spec.description,
+        "queue": spec.queue,
+        "priority": spec.priority,
+        "orphaned": stored.orphaned,
+    }
+
+
+def spec_detail(stored: StoredSpec, *, zone: str) -> View:
+    """Show everything of a spec. Null is what the configuration decides when a job is made."""
+    return {
+        **spec_view(stored, zone=zone),
+        "run_at": _instant(stored.spec.run_at_ms),
+        "retries": stored.spec.retries,
+        **_how(stored.spec),
+        "created_at": _instant(stored.created_at),
+        "updated_at": _instant(stored.updated_at),
+        "paused_at": _instant(stored.paused_at),
+        "paused_by": stored.paused_by,
+        "pruned_at": _instant(stored.pruned_at),
+        "last_job_id": stored.last_job_id,
+    }
+
+
+def fire_view(fire: Fire) -> View:
+    """Show a row of the ledger; `until` and `count` tell a stretch of due instants."""
+    return {
+        "spec": fire.spec,
+        "due_at": _instant(fire.due_at),
+        "outcome": fire.outcome,
+        "job_id": fire.job_id,
+        "reason": fire.reason,
+        "until": _instant(fire.until),
+        "count": fire.count,
+    }
+
+
+def coming_view(spec: str, due_at: int, zone: str) -> View:
+    """Show a fire that is to come, also in the local time of the spec."""
+    return {"spec": spec, "due_at": _instant(due_at), "local": format_local(due_at, zone)}
+
+
+def worker_view(seen: SeenWorker) -> View:
+    """Show a worker."""
+    worker = seen.worker
+    return {
+        "id": worker.id,
+        "host": worker.host,
+        "pid": worker.pid,
+        "condition": seen.condition,
+        "slots": worker.slots,
+        "running": worker.running,
+        "queues": list(worker.queues),
+        "started_at": _instant(worker.started_at),
+        "beat_at": _instant(worker.beat_at),
+        "paused": worker.paused_at is not None,
+        "stop": worker.stop,
+    }
+
+
+def queue_view(queue: QueueInfo) -> View:
+    """Show a queue."""
+    return {
+        "name": queue.name,
+        "waiting": queue.waiting,
+        "processing": queue.processing,
+        "paused": queue.paused_at is not None,
+        "paused_at": _instant(queue.paused_at),
+        "paused_by": queue.paused_by,
+    }
+
+
+def status_view(status: Status) -> View:
+    """Show the queue at a glance."""
+    average = status.avg_duration_ms
+    return {
+        "jobs": {"total": status.total, **{state.value: status.jobs[state] for state in JobState}},
+        "success_rate": None if status.success_rate is None else round(status.success_rate, 4),
+        "avg_duration_ms": None if average is None else round(average, 1),
+        "oldest_pending_s": status.oldest_pending_s,
+        "workers": [worker_view(seen) for seen in status.workers],
+        "next_fires": [
+            coming_view(stored.name, stored.next_due_at, schedule_zone(stored.spec, status.timezone))
+            for stored in status.next_fires
+            if stored.next_due_at is not None
+        ],
+    }
+
+
+def apply_view(plan: Plan) -> View:
+    """Show what an apply changes, or would change."""
+    return {
+        "source": plan.source,
+        "created": [
+            {
+                "name": spec.name,
+                "file": spec.file,
+                "next_fire_at": _instant(spec.next_fire_at),
+                "job": spec.job_action,
+            }
+            for spec in plan.created
+        ],
+        "updated": [
+            {
+                "name": spec.name,
+                "file": spec.file,
+                "changes": [{"field": one.field, "old": one.old, "new": one.new} for one in spec.changes],
+                "next_fire_at": _instant(spec.next_fire_at),
+                "job": spec.job_action,
+            }
+            for spec in plan.updated
+        ],
+        "unchanged": plan.unchanged,
+        "orphaned": list(plan.orphaned),
+        "pruned": list(plan.pruned),
+        "ignored": list(plan.ignored),
+        "warnings": list(plan.warnings),
+    }
+
+
+def setting_view(setting: Setting) -> View:
+    """Show a configuration key."""
+    return {
+        "key": setting.key,
+        "value": setting.value,
+        "origin": setting.origin,
+        "meaning": setting.meaning,
+    }
+
+
+def masked(env: Mapping[str, str | EnvRef]) -> View:
+    """Show an environment: plain values masked, references as they are written in a spec."""
+    return {name: MASK if isinstance(value, str) else _reference(value) for name, value in env.items()}
+
+
+def _how(spec: JobSpec) -> View:
+    """How the attempts of a spec or job run, in the words of a spec file."""
+    return {
+        "description": spec.description,
+        "owner": spec.owner,
+        "labels": dict(spec.labels),
+        "shell": list(spec.shell) if isinstance(spec.command, str) else None,
+        "cwd": spec.cwd,
+        "env": masked(spec.env),
+        "env_file": list(spec.env_file),
+        "timeout": spec.timeout_ms if isinstance(spec.timeout_ms, str) else _duration(spec.timeout_ms),
+        "kill_after": _duration(spec.kill_after_ms),
+        "backoff": _backoff(spec.backoff),
+        "exit_codes": _exit_codes(spec.exit_codes),
+        "max_log": _size(spec.max_log_bytes),
+        "keep": {state: _keep(keep) for state, keep in spec.keep.items()},
+    }
+
+
+def _schedule(schedule: Schedule | None) -> str | View | None:
+    """A single cron expression as itself, everything else as a mapping of what is set."""
+    if schedule is None:
+        return None
+    if len(schedule.cron) == 1 and schedule == Schedule(cron=schedule.cron, timezone=schedule.timezone):
+        return schedule.cron[0]
+    shown: View = {"cron": list(schedule.cron)} if schedule.cron else {"every": _duration(schedule.every_ms)}
+    default = Schedule()
+    for name in ("timezone", "jitter_ms", "catch_up", "spacing_ms", "overlap", "start_within_ms"):
+        value = getattr(schedule, name)
+        if value != getattr(default, name):
+            shown[name.removesuffix("_ms")] = _duration(value) if name.endswith("_ms") else value
+    return shown
+
+
+def _backoff(backoff: Backoff) -> View:
+    return {
+        "base": _duration(backoff.base_ms),
+        "factor": backoff.factor,
+        "max": _duration(backoff.max_ms),
+        "jitter": backoff.jitter,
+    }
+
+
+def _exit_codes(codes: ExitCodes) -> View:
+    shown: View = {
+        meaning: [low if low == high else f"{low}-{high}" for low, high in ranges]
+        for meaning, ranges in codes.rules
+    }
+    if "snooze" in shown:
+        shown["snooze_for"] = _duration(codes.snooze_for_ms)
+    return shown
+
+
+def _keep(keep: Keep) -> str | int | None:
+    return keep.count if keep.count is not None else _duration(keep.for_ms)
+
+
+def _reference(reference: EnvRef) -> View:
+    fields: View = msgspec.to_builtins(reference)
+    return fields
+
+
+def _instant(ms: int | None) -> str | None:
+    return None if ms is None else format_instant(ms)
+
+
+def _duration(ms: int | None) -> str | None:
+    return None if ms is None else format_duration(ms)
+
+
+def _size(size: int | None) -> str | int | None:
+    """Exact, whatever it takes."""
+    if size is None:
+        return None
+    text = format_size(size)
+    return text if parse_size(text) == size else size

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from queuectl import Queue
+from queuectl.model.errors import ConflictError, UnknownError, UsageError
+from queuectl.model.states import JobState
+from tests.service.applying import write
+
+
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
+    for name in [name for name in os.environ if name.startswith("QUEUECTL_")]:
+        monkeypatch.delenv(name)
+    with Queue(tmp_path / "queue.db") as queue:
+        yield queue
+
+
+def test_every_field_of_an_enqueue_reaches_the_job(queue: Queue, tmp_path: Path) -> None:
+    job = queue.enqueue(
+        ["echo", "a b"],
+        key="k",
+        priority=5,
+        queue="mail",
+        retries=1,
+        timeout="10m",
+        env={"A": "1"},
+        cwd=tmp_path,
+    )
+    frozen = job.frozen
+    assert (job.key, job.priority, job.queue, job.max_retries, job.state) == (
+        "k",
+        5,
+        "mail",
+        1,
+        JobState.PENDING,
+    )
+    assert (frozen.command, frozen.timeout_ms) == (("echo", "a b"), 600_000)
+    assert (frozen.env, frozen.cwd) == ({"A": "1"}, str(tmp_path))
+    assert queue.get("k") == queue.get(job.id) == job
+
+
+@pytest.mark.parametrize("delay", ["1h", 3600, 3600.0, timedelta(hours=1)])
+def test_a_delay_in_any_form(queue: Queue, delay: Any) -> None:
+    before = queue.context.now()
+    job = queue.enqueue("true", delay=delay)
+    assert job.state is JobState.SCHEDULED
+    assert before <= job.run_at - 3_600_000 <= queue.context.now()
+
+
+@pytest.mark.parametrize(
+    "run_at",
+    [
+        "2099-01-01T00:00:00Z",
+        "2099-01-01T01:00:00+01:00",
+        datetime(2099, 1, 1, tzinfo=UTC),
+        4_070_908_800_000,
+    ],
+)
+def test_a_run_at_in_any_form(queue: Queue, run_at: Any) -> None:
+    job = queue.enqueue("true", run_at=run_at)
+    assert (job.state, job.run_at) == (JobState.SCHEDULED, 4_070_908_800_000)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"timeout": -1}, "timeout: expected a duration"),
+        ({"timeout": float("nan")}, "timeout: expected a finite number"),
+        ({"delay": "soon"}, "delay: expected a duration"),
+        ({"run_at": "2026-02-30"}, "run_at: day of 2026-02"),
+        ({"run_at": 1, "delay": 1}, "run_at or delay, found both"),
+        ({"cwd": "/no/such"}, "no folder /no/such"),
+    ],
+)
+def test_what_cant_be_used_is_a_usage_error(queue: Queue, fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        queue.enqueue("true", **fields)
+    assert queue.list() == []
+
+
+def test_overrides_beat_what_is_set(tmp_path: Path) -> None:
+    with Queue(tmp_path / "q.db", max_retries=7, default_timeout=5) as queue:
+        job = queue.enqueue("true")
+    assert (job.max_retries, job.frozen.timeout_ms) == (7, 5_000)
+    with pytest.raises(UsageError, match="no configuration key 'max_retrys'"):
+        Queue(tmp_path / "q.db", max_retrys=7)
+
+
+def test_jobs_are_cancelled_retried_and_waited_for(queue: Queue) -> None:
+    job = queue.enqueue("true")
+    assert queue.cancel(job.id).state is JobState.CANCELLED
+    assert queue.wait(job.id, timeout="1s").state is JobState.CANCELLED
+    with pytest.raises(ConflictError):
+        queue.cancel(job.id)
+    assert queue.retry(job.id).state is JobState.PENDING
+    with pytest.raises(UnknownError):
+        queue.get("nobody")
+
+
+def test_jobs_are_listed_by_state(queue: Queue) -> None:
+    first, second = queue.enqueue("a"), queue.enqueue("b", queue="mail")
+    queue.cancel(first.id)
+    assert [job.id for job in queue.list()] == [second.id, first.id]
+    assert [job.id for job in queue.list(states=["cancelled"])] == [first.id]
+    assert [job.id for job in queue.list(queue="mail")] == [second.id]
+    with pytest.raises(UsageError, match="no state 'running'"):
+        queue.list(states=["running"])
+    assert queue.status().jobs[JobState.PENDING] == 1
+
+
+def test_specs_are_planned_applied_and_triggered(queue: Queue, tmp_path: Path) -> None:
+    folder = write(tmp_path / "d", {"a.yaml": "command: a\nschedule: '@daily'\n", "b.yaml": "command: b\n"})
+    assert [one.name for one in queue.plan(folder).created] == ["a", "b"]
+    assert queue.apply(folder).apply_id is not None
+    assert queue.trigger("a").spec == "a"
+    (folder / "a.yaml").unlink()
+    assert queue.apply(str(folder), prune=True).plan.pruned == ("a",)
+
+
+def test_it_runs_what_is_there_and_keeps_the_output(tmp_path: Path) -> None:
+    """In a process of its own: running takes signals over."""
+    program = """
+import sys
+from queuectl import Queue
+with Queue(sys.argv[1], backoff_base="10ms") as queue:
+    good = queue.enqueue("echo hello; echo there >&2")
+    assert queue.run(slots=2) == 0
+    assert queue.wait(good.id, timeout=5).state == "completed"
+    assert queue.output(good.id) == b"hello\\nthere\\n"
+    bad = queue.enqueue("exit 3", retries=1)
+    assert queue.run() == 1
+    job = queue.get(bad.id)
+    assert (job.state, job.attempt, job.exit_code) == ("dead", 2, 3)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "q.db")],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_importing_it_is_cheap() -> None:
+    program = "import sys, queuectl.queue; print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+    heavy = {
+        "yaml",
+        "jsonschema",
+        "croniter",
+        "rich",
+        "click",
+        "psutil",
+        "cron_descriptor",
+        "subprocess",
+        "asyncio",
+    }
+    assert heavy.isdisjoint(modules)
+    assert "queuectl.queue" in modules
