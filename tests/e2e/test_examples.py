@@ -1,0 +1,259 @@
+"""Every example does what its README says: the test types the README's commands into a shell."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+import re
+import shlex
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from datetime import datetime, timedelta
+from itertools import islice, product
+from pathlib import Path
+from string import digits
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+
+from tests.e2e.conftest import DEADLINE_S, Queuectl
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def example(queuectl: Queuectl, request: pytest.FixtureRequest) -> Path:
+    """A copy of the example that the test is of; `queuectl` works in it and on its queue."""
+    queuectl.env["PATH"] = f"{_programs(queuectl.folder / 'bin')}:{queuectl.env['PATH']}"
+    name: str = request.param
+    copy = queuectl.folder / name
+    shutil.copytree(EXAMPLES / name, copy, ignore=shutil.ignore_patterns("out", "__pycache__"))
+    queuectl.folder = copy
+    queuectl.env["QUEUECTL_DB"] = str(copy / "out" / "queue.db")
+    return copy
+
+
+def of(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("example", [name], indirect=True)
+
+
+@of("nightly-dump")
+def test_nightly_dump(queuectl: Queuectl, example: Path) -> None:
+    backups = example / "out" / "backups"
+    backups.mkdir(parents=True)
+    old = [backups / f"shop-2020010{day}T003000Z.sql.gz" for day in range(1, 5)]
+    for file in old:
+        file.touch()
+    assert "restores to 2000 orders worth 51470.00\n" in follow_readme(queuectl, example)
+    kept = sorted(backups.iterdir())
+    assert kept[:-1] == old[-2:]
+    assert _restored(kept[-1]) == (2000, 5_147_000)
+
+    (example / "out" / "shop.db").write_bytes(b"no database")
+    _edit(example / "jobs.d" / "nightly-dump.yaml", "timeout: 10m", "retries: 0")
+    queuectl("apply", "jobs.d")
+    queuectl("trigger", "nightly-dump")
+    queuectl("run", "--until-idle", code=1)
+    (dead,) = queuectl.json("dlq", "list")
+    assert (dead["spec"], dead["exit_code"]) == ("nightly-dump", 1)
+    assert sorted(backups.glob("shop-*")) == kept, "a failed dump replaces nothing"
+
+
+@of("csv-report")
+def test_csv_report(queuectl: Queuectl, example: Path) -> None:
+    sales, report = example / "sales.csv", example / "out" / "report.md"
+    output = follow_readme(queuectl, example)
+    with sales.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    total = sum(int(row["quantity"]) * float(row["unit_price"]) for row in rows)
+    assert f"Together {total:,.2f}." in output
+    assert "| South | 4 | 459.00 |" in output
+    assert '| Pan "Grandma", 28 cm | 2 | 237.00 |' in output
+
+    good = report.read_text(encoding="utf-8")
+    _edit(sales, "38.50", "thirty")
+    queuectl("trigger", "sales-report")
+    queuectl("run", "--until-idle", code=1)
+    (dead,) = queuectl.json("dlq", "list")
+    assert (dead["exit_code"], dead["attempt"]) == (65, 1)
+    assert queuectl("logs", "sales-report") == "sales.csv:13: this is no sale\n"
+    assert report.read_text(encoding="utf-8") == good
+
+    _edit(sales, "thirty", "48.50")
+    queuectl("dlq", "retry", "--all")
+    queuectl("run", "--until-idle")
+    assert f"Together {total + 10:,.2f}." in report.read_text(encoding="utf-8")
+
+
+@of("flaky-download")
+def test_flaky_download(queuectl: Queuectl, example: Path) -> None:
+    output = follow_readme(queuectl, example)
+    prices = (example / "files" / "prices.csv").read_bytes()
+    assert (example / "out" / "prices.csv").read_bytes() == prices
+    assert (example / "out" / "stock.csv").read_bytes() == b"Kettle,12\n"
+    assert _answers(queuectl, "prices") == [5, 5, 0]
+    assert _answers(queuectl, "stock") == [4, 5, 5, 0]
+    assert re.search(r"dead +stock .*exit code 4", output), "it was in the DLQ"
+
+
+@of("image-batch")
+def test_image_batch(queuectl: Queuectl, example: Path) -> None:
+    assert "12 jobs known by key" in follow_readme(queuectl, example)
+    jobs = queuectl.json("list")
+    assert [job["state"] for job in jobs] == ["completed"] * 24
+    out = example / "out"
+    images = sorted((out / "colour").iterdir())
+    assert len(images) == 12
+    for image in images:
+        pixels = image.read_bytes().removeprefix(b"P6 96 64 255\n")
+        gray = (out / "gray" / f"{image.stem}.pgm").read_bytes()
+        assert gray.startswith(b"P5 96 64 255\n")
+        assert len(gray) == len(b"P5 96 64 255\n") + 96 * 64
+        assert gray[-1] == (299 * pixels[-3] + 587 * pixels[-2] + 114 * pixels[-1]) // 1000
+        small = (out / "small" / image.name).read_bytes().removeprefix(b"P6 48 32 255\n")
+        assert len(small) == 48 * 32 * 3
+        assert small[3:6] == pixels[6:9]
+
+
+@of("from-crontab")
+def test_from_crontab(queuectl: Queuectl, example: Path) -> None:
+    follow_readme(queuectl, example)
+    ticks = example / "out" / "ticks"
+    assert ticks.read_text().strip().isdigit()
+    queuectl("trigger", "clean-cache", "month", "thirteenth", "forget-ticks")
+    queuectl("run", "--until-idle")
+    assert [job["state"] for job in queuectl.json("list")] == ["completed"] * 7
+    assert queuectl("logs", "thirteenth") == "the 13th, or a Friday: either will do\n"
+    assert not ticks.exists()
+
+
+@of("from-crontab")
+def test_the_specs_fire_when_the_crontab_would(queuectl: Queuectl, example: Path) -> None:
+    zone, count = ZoneInfo("Europe/Berlin"), 20
+    start, end = datetime(2026, 6, 1, tzinfo=zone), datetime(2026, 10, 24, tzinfo=zone)  # no clock change
+    specs = yaml.safe_load((example / "jobs.d" / "server.yaml").read_text(encoding="utf-8"))["jobs"]
+    entries = _crontab(example / "crontab.txt")
+    assert len(specs) == len(entries) == 7
+    before = (start - timedelta(minutes=1)).isoformat()
+    fires = queuectl.json("next", "jobs.d", "--from", before, "--count", str(count))
+    for (name, spec), (expression, command) in zip(specs.items(), entries, strict=True):
+        assert spec["command"] == command
+        due = [datetime.fromisoformat(fire["due_at"]) for fire in fires if fire["spec"] == name]
+        assert len(due) == count
+        expected = list(islice(_matches(expression, start, end), count))
+        assert [at for at in due if at < end] == expected, name
+
+
+def test_every_example_is_tested_and_has_a_short_readme_and_specs_without_warnings(
+    queuectl: Queuectl,
+) -> None:
+    folders = {folder.name for folder in EXAMPLES.iterdir() if folder.is_dir()}
+    assert folders == set(
+        re.findall(r'^@of\("(.*)"\)', Path(__file__).read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    for folder in folders:
+        text = (EXAMPLES / folder / "README.md").read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 30, folder
+    checked = queuectl.run("validate", *(str(path) for path in EXAMPLES.glob("*/jobs.d")))
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def follow_readme(queuectl: Queuectl, folder: Path) -> str:
+    """Type the README's commands into one shell; return their output.
+
+    Each must end with exit code 0, or with the one that its comment names.
+    """
+    blocks = re.findall(r"^```sh\n(.*?)^```", (folder / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    lines = "".join(blocks).splitlines()
+    assert lines[0].startswith("export QUEUECTL_DB=out/queue.db ")
+    lines[0] = ":"  # the same file, by its absolute path
+    script = "\n".join(f"{line}\necho $? >> exit-codes" for line in lines)
+    shell = subprocess.Popen(
+        ["sh", "-c", script],
+        cwd=folder,
+        env=queuectl.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = shell.communicate(timeout=DEADLINE_S)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)  # a server, when the README was not followed to its end
+    codes = [int(code) for code in (folder / "exit-codes").read_text().split()]
+    wanted = [int(code[1]) if (code := re.search(r"# exit code (\d+)", line)) else 0 for line in lines]
+    assert list(zip(codes, lines, strict=True)) == list(zip(wanted, lines, strict=True)), output
+    return output
+
+
+def _programs(folder: Path) -> str:
+    """A folder for PATH with the `queuectl` and the `python3` that run this test."""
+    folder.mkdir()
+    for name, command in {
+        "queuectl": [sys.executable, "-m", "queuectl"],
+        "python3": [sys.executable],
+    }.items():
+        (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+def _edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def _restored(dump: Path) -> tuple[int, int]:
+    """How many orders a dump holds, and what they are worth in cents."""
+    with closing(sqlite3.connect(":memory:")) as shop:
+        shop.executescript(gzip.decompress(dump.read_bytes()).decode())
+        count, cents = shop.execute("SELECT count(*), sum(cents) FROM orders").fetchone()
+    return count, cents
+
+
+def _answers(queuectl: Queuectl, spec: str) -> list[int]:
+    """Exit codes of a download's attempts, but for those that came before the server was up."""
+    attempts = queuectl.json("get", spec)["attempts"]
+    return [attempt["exit_code"] for attempt in attempts if attempt["outcome"] != "spawn_failed"]
+
+
+def _crontab(file: Path) -> list[tuple[str, str]]:
+    """Every line's expression and command, with what cron makes of `\\%`."""
+    lines = [
+        line for line in file.read_text(encoding="utf-8").splitlines() if line[:1] in {"*", "@", *digits}
+    ]
+    parts = [line.split(maxsplit=1 if line.startswith("@") else 5) for line in lines]
+    return [(" ".join(fields), command.replace("\\%", "%")) for *fields, command in parts]
+
+
+def _matches(expression: str, start: datetime, end: datetime) -> Iterator[datetime]:
+    """When cron would run it, in a time without clock changes: every day, hour and minute is looked at."""
+    minutes, hours, days, months, weekdays = ("0 0 * * *" if expression == "@daily" else expression).split()
+    either = "*" not in days[0] + weekdays[0]
+    day = start
+    while day < end:
+        in_month, in_week = _has(days, day.day), _has(weekdays.replace("7", "0"), day.isoweekday() % 7)
+        if _has(months, day.month) and (in_month or in_week if either else in_month and in_week):
+            for hour, minute in product(range(24), range(60)):
+                if _has(hours, hour) and _has(minutes, minute):
+                    yield day.replace(hour=hour, minute=minute)
+        day += timedelta(days=1)
+
+
+def _has(field: str, value: int) -> bool:
+    """Whether a field of the forms `*`, `5`, `1-5`, each perhaps with `/2`, holds a value."""
+    span, _, step = field.partition("/")
+    first, _, last = span.partition("-")
+    low, high = (0, 59) if span == "*" else (int(first), int(last or first))
+    return low <= value <= high and (value - low) % int(step or 1) == 0
