@@ -26,7 +26,9 @@ class SpecFile:
     path: Path
     """Absolute, links not resolved."""
     name: str
-    """As it is shown."""
+    """The way to it from where the user stands: the path as it was given, and on from there."""
+    label: str
+    """The same wherever it is applied from: the applied folder's name, and on from there."""
 
     @property
     def holds_defaults(self) -> bool:
@@ -40,7 +42,7 @@ class Found:
 
     files: dict[Path, SpecFile] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
-    """Shown names of files that are no spec files by their ending."""
+    """Names of files that are no spec files by their ending."""
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -50,12 +52,12 @@ def find(paths: Sequence[Path]) -> Found:
     for given in paths:
         path = Path(os.path.abspath(given))  # noqa: PTH100  resolve() would follow links
         if path.is_dir():
-            real = path.resolve()
-            _search(path, path.name or "/", real, found)
+            root = SpecFile(path, str(given), path.name or "/")
+            _search(root, path.resolve(), found)
         elif not os.path.lexists(path):
             found.faults.append(Fault(str(given), None, "no such file or folder"))
         else:
-            _add_file(path, found)
+            _add_file(path, given, found)
     return found
 
 
@@ -70,47 +72,50 @@ def read_source(file: SpecFile) -> Source | Fault:
     if data.startswith(_UTF_16):
         return Fault(file.name, None, "is UTF-16; save it as UTF-8")
     try:
-        return Source(file.name, file.path, data.decode("utf-8-sig"))
+        return Source(file.name, file.label, file.path, data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         return _not_utf8(file, data, error)
 
 
-def _add_file(path: Path, found: Found) -> None:
+def _add_file(path: Path, given: Path, found: Found) -> None:
     """A file that was given by name: its link is followed, and the defaults beside it count."""
-    shown = f"{path.parent.name}/{path.name}"
     if path.suffix not in SUFFIXES:
         expected = "expected .yaml, .yml or .json"
-        found.faults.append(Fault(shown, None, f"is no spec file by its ending; {expected}"))
+        found.faults.append(Fault(str(given), None, f"is no spec file by its ending; {expected}"))
         return
+    folder = SpecFile(path.parent, str(given.parent), path.parent.name)
     for suffix in sorted(SUFFIXES):
-        beside = path.with_name(DEFAULTS_STEM + suffix)
-        if os.path.lexists(beside):
-            found.files.setdefault(beside, SpecFile(beside, f"{path.parent.name}/{beside.name}"))
-    found.files.setdefault(path, SpecFile(path, shown))
+        beside = _below(folder, DEFAULTS_STEM + suffix)
+        if os.path.lexists(beside.path):
+            found.files.setdefault(beside.path, beside)
+    found.files.setdefault(path, _below(folder, path.name))
 
 
-def _search(folder: Path, shown: str, root: Path, found: Found) -> None:
+def _below(folder: SpecFile, name: str) -> SpecFile:
+    return SpecFile(folder.path / name, str(Path(folder.name, name)), f"{folder.label}/{name}")
+
+
+def _search(folder: SpecFile, root: Path, found: Found) -> None:
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(folder.path) as entries:
             listed = sorted(entries, key=_defaults_then_files)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        found.faults.append(Fault(shown, None, f"the folder can't be read: {reason}"))
+        found.faults.append(Fault(folder.name, None, f"the folder can't be read: {reason}"))
         return
     for entry in listed:
         if entry.name.startswith("."):
             continue
-        name = f"{shown}/{entry.name}"
-        path = folder / entry.name
-        problem = _problem(entry, path, root)
+        file = _below(folder, entry.name)
+        problem = _problem(entry, file.path, root)
         if problem:
-            found.faults.append(Fault(name, None, problem))
+            found.faults.append(Fault(file.name, None, problem))
         elif entry.is_dir(follow_symlinks=False):
-            _search(path, name, root, found)
-        elif path.suffix in SUFFIXES and not entry.is_dir():
-            found.files.setdefault(path, SpecFile(path, name))
+            _search(file, root, found)
+        elif file.path.suffix in SUFFIXES and not entry.is_dir():
+            found.files.setdefault(file.path, file)
         else:
-            found.ignored.append(name)
+            found.ignored.append(file.name)
 
 
 def _defaults_then_files(entry: os.DirEntry[str]) -> tuple[bool, bool, str]:
@@ -170,6 +175,6 @@ def _chunks(descriptor: int) -> Iterator[bytes]:
 
 def _not_utf8(file: SpecFile, data: bytes, error: UnicodeDecodeError) -> Fault:
     before = data[: error.start].decode("utf-8-sig")
-    source = Source(file.name, file.path, data.decode("utf-8-sig", "replace"))
+    source = Source(file.name, file.label, file.path, data.decode("utf-8-sig", "replace"))
     place = Place(source, before.count("\n") + 1, len(before) - before.rfind("\n"), 1)
     return fault_at(place, f"expected UTF-8; found the byte 0x{data[error.start]:02X}")

@@ -117,7 +117,7 @@ class _Loading:
             taken_by = f"{first.source.name}:{first.line}"
             self.faults.append(fault_at(at, f"the name '{name}' is taken by {taken_by}; names are unique"))
         if spec is not None:
-            self.specs.append(LoadedSpec(spec=spec, file=source.name, line=at.line))
+            self.specs.append(LoadedSpec(spec=spec, file=source.label, line=at.line))
 
     def _ready_defaults(self, own: PlacedDict, source: Source, above: PlacedDict | None) -> PlacedDict:
         """Checked defaults with those above them; what is wrong with them is found even where no job uses them."""

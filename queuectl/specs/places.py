@@ -13,7 +13,9 @@ class Source:
     """A spec file that was read."""
 
     name: str
-    """As it is shown: relative to the folder that was applied, with that folder's name in front."""
+    """The way to it, as it is shown in messages."""
+    label: str
+    """As it is stored: relative to the folder that was applied, with that folder's name in front."""
     path: Path
     """Absolute."""
     text: str

@@ -20,9 +20,10 @@ BAD = sorted(path for path in (Path(__file__).parent / "bad").iterdir() if path.
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.name)
-def test_message(path: Path) -> None:
+def test_message(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent.parent)
     with pytest.raises(InvalidSpecError) as refused:
-        load([path], default_zone="UTC")
+        load([Path("bad", path.name)], default_zone="UTC")
 
     expected = path.with_name(path.name + ".txt")
     message = f"{refused.value}\n"

@@ -404,9 +404,11 @@ def refusal(folder: Path, text: str) -> str:
 
 
 def refusal_of(path: Path) -> str:
+    """The message, as it is for who stands beside the folder `d`."""
     with pytest.raises(InvalidSpecError) as refused:
         load([path], default_zone="UTC")
-    return str(refused.value)
+    beside = path.parent if path.is_dir() else path.parent.parent
+    return str(refused.value).replace(f"{beside}/", "")
 
 
 def heads(message: str) -> list[str]:
