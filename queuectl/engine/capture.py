@@ -17,6 +17,7 @@ from pathlib import Path
 
 from queuectl.engine.holes import punch_hole
 from queuectl.engine.launch import CannotStartError
+from queuectl.store.private import make_private_folder
 
 ROW_BYTES = 64 * 1024
 FIRST_LOOK_MS, MIN_LOOK_MS, MAX_LOOK_MS = 50, 20, 500
@@ -155,7 +156,7 @@ def _create(path: Path) -> int:
     try:
         return os.open(path, flags, 0o600)
     except FileNotFoundError:  # the folder vanished
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(path.parent)
     except FileExistsError:  # left from a queue that was deleted since
         path.unlink()
     return os.open(path, flags, 0o600)

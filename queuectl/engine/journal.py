@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from queuectl.store.private import make_private_folder
+
 Format = Literal["text", "json"]
 
 _logger = logging.getLogger("queuectl")
@@ -32,7 +34,7 @@ def open_journal(style: Format, level: str, file: str | None) -> logging.Handler
     if file is None:
         handler = logging.StreamHandler(sys.stderr)
     else:
-        Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(Path(file).absolute().parent)
         os.close(os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         handler = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
     coloured = (

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from queuectl.model.errors import QueuectlError
 from queuectl.service.context import Context
+from queuectl.store.private import make_private_folder
 
 _START_S = 15.0
 
@@ -30,7 +31,7 @@ def detach(ctx: Context, arguments: Sequence[str], log_file: Path) -> Detached:
 
     Its log file is appended to (0600). Raises QueuectlError with the log's last line when it ends before that.
     """
-    log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(log_file.parent)
     log = os.open(log_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
         process = subprocess.Popen(

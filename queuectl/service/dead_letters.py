@@ -45,9 +45,7 @@ def retry_all(
         retried += len(batch)
         if len(batch) < jobs.BATCH:
             return retried
-        wanted = replace(
-            wanted, before_id=batch[-1].id
-        )  # those that died again meanwhile are not retried twice
+        wanted = replace(wanted, before_id=batch[-1].id)  # what died again meanwhile isn't chased
 
 
 def clear(ctx: Context, *, older_than_ms: int = 0, queue: str | None = None) -> int:

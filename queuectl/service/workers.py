@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,10 +85,14 @@ def stop(
         ids = ctx.store.workers.stop(worker.id if worker else None, mode="now" if now else "graceful")
         asked = tuple(known for known in ctx.store.workers.list() if known.id in set(ids))
     dead = tuple(known for known in asked if is_gone(known))
-    if wait:
-        living = {known.id: known for known in asked if known not in dead}
-        if not until(lambda: not _still_there(ctx, living), timeout_ms=timeout_ms, sleep=sleep):
-            raise WaitTimeoutError(_still_stopping(_still_there(ctx, living), now))
+    left: list[Worker] = []
+
+    def all_gone() -> bool:
+        left[:] = _still_there(ctx, asked)
+        return not left
+
+    if wait and not until(all_gone, timeout_ms=timeout_ms, sleep=sleep):
+        raise WaitTimeoutError(_still_stopping(left, now))
     return Stop(asked=asked, dead=dead)
 
 
@@ -113,19 +117,19 @@ def _seen(ctx: Context, worker: Worker, now: int) -> SeenWorker:
     return SeenWorker(worker=worker, condition=condition, silent_ms=silent_ms)
 
 
-def _still_there(ctx: Context, asked: dict[str, Worker]) -> Collection[Worker]:
-    """Those that are registered and have a process, or have left the register and still have one on this host."""
+def _still_there(ctx: Context, asked: Sequence[Worker]) -> list[Worker]:
+    """Those that aren't dead and are registered, or have left the register and still have a process on this host."""
     registered = {worker.id: worker for worker in ctx.store.workers.list()}
     here = socket.gethostname()
     return [
         registered.get(worker.id, worker)
-        for worker in asked.values()
+        for worker in asked
         if not is_gone(worker) and (worker.id in registered or worker.host == here)
     ]
 
 
-def _still_stopping(left: Collection[Worker], now: bool) -> str:
-    first = next(iter(left))
+def _still_stopping(left: Sequence[Worker], now: bool) -> str:
+    first = left[0]
     more = f", and {len(left) - 1} more," if len(left) > 1 else ""
     running = f"{first.running} attempt{'' if first.running == 1 else 's'} running"
     way_out = "" if now else "; `worker stop --now` terminates what runs"

@@ -20,7 +20,7 @@ class History:
     def finished(
         self, states: Collection[JobState], *, before: int, queue: str | None = None, limit: int = 1000
     ) -> Sequence[int]:
-        """Return ids of final jobs that finished at or before an instant, oldest first."""
+        """Return ids of final jobs that finished at or before an instant, in any order."""
         wanted = msgspec.json.encode(sorted(states)).decode()
         return _ids(self._db.run("purgeable_jobs", states=wanted, before=before, queue=queue, limit=limit))
 

@@ -23,6 +23,7 @@ from queuectl.model.errors import (
 )
 from queuectl.store.database import Row
 from queuectl.store.migrations import APPLICATION_ID, LATEST, migrate, schema_version
+from queuectl.store.private import make_private_folder
 from queuectl.store.queries import queries
 
 LOCK_WAIT_MS = 10_000
@@ -152,13 +153,11 @@ def _look(path: Path) -> bool:
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         found = "is empty" if not header else "is no SQLite database"
         raise StoreInvalidError(f"{path} {found}, so it is no queue; it was left as it is. Name another file")
-    version, application = struct.unpack_from(">i4xi", header, 60)
+    (application,) = struct.unpack_from(">i", header, 68)
     if application != APPLICATION_ID:
         raise StoreInvalidError(
             f"{path} is a database of another program; it was left as it is. Name another file"
         )
-    if version > LATEST:
-        raise _newer(path, version)
     return True
 
 
@@ -172,7 +171,7 @@ def _refuse_orphaned_wal(path: Path) -> None:
 
 def _build(path: Path) -> None:
     """Make a new queue under a temporary name and link it into place: nobody ever sees half of one."""
-    _make_folder(path.parent)
+    make_private_folder(path.parent)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.new")
     _touch(partial)
     try:
@@ -188,13 +187,6 @@ def _build(path: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _make_folder(path: Path) -> None:
-    """Like mkdir -p, but all that is made is private, not only the last folder."""
-    if not path.is_dir():
-        _make_folder(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-
-
 def _connect(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     connection.set_busy_timeout(LOCK_WAIT_MS)
@@ -208,16 +200,12 @@ def _check_version(connection: apsw.Connection, path: Path) -> None:
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     version = schema_version(connection)
     if version > LATEST:
-        raise _newer(path, version)
+        raise StoreInvalidError(
+            f"{path} was made by a newer queuectl (schema {version}, this one knows {LATEST}): upgrade queuectl"
+        )
     if version < 1:
         raise StoreInvalidError(f"{path} holds no queue: its tables are gone. Bring a backup back")
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-
-
-def _newer(path: Path, version: int) -> StoreInvalidError:
-    return StoreInvalidError(
-        f"{path} was made by a newer queuectl (schema {version}, this one knows {LATEST}): upgrade queuectl"
-    )
 
 
 def _touch(path: Path) -> None:

@@ -131,10 +131,10 @@ def test_stop_waits_for_the_row_and_for_the_process(ctx: Context, start: Start) 
     start("w2", host="another.host")
     steps = iter(
         [
+            lambda: ctx.store.workers.leave("w2"),
             lambda: ctx.store.workers.leave("w1"),
             lambda: None,
             lambda: end(process),
-            lambda: ctx.store.workers.leave("w2"),
         ]
     )
 

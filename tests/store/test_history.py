@@ -25,7 +25,7 @@ def ended(bench: Bench, state: JobState, at: int, **changes: Any) -> int:
 # Purge by hand
 
 
-def test_finished_goes_by_state_age_and_queue_oldest_first(bench: Bench) -> None:
+def test_finished_goes_by_state_age_and_queue(bench: Bench) -> None:
     late = ended(bench, COMPLETED, 300)
     early = ended(bench, COMPLETED, 100)
     mail = ended(bench, COMPLETED, 200, queue="mail")
@@ -33,15 +33,17 @@ def test_finished_goes_by_state_age_and_queue_oldest_first(bench: Bench) -> None
     for state in JobState:
         if state not in FINAL:
             bench.in_state(state, spec="s")
-    finished = bench.store.history.finished
 
-    assert finished({COMPLETED}, before=300) == [early, mail, late]
-    assert finished({COMPLETED}, before=299) == [early, mail]
-    assert finished({COMPLETED}, before=300, limit=1) == [early]
-    assert finished({COMPLETED}, before=300, queue="mail") == [mail]
-    assert sorted(finished({COMPLETED, DEAD}, before=200)) == sorted([early, mail, dead])
-    assert finished(set(JobState) - FINAL, before=10**9) == []
-    assert finished(set(), before=10**9) == []
+    def finished(*states: JobState, before: int, **wanted: Any) -> set[int]:
+        return set(bench.store.history.finished(states, before=before, **wanted))
+
+    assert finished(COMPLETED, before=300) == {early, mail, late}
+    assert finished(COMPLETED, before=299) == {early, mail}
+    assert len(finished(COMPLETED, before=300, limit=2)) == 2
+    assert finished(COMPLETED, before=300, queue="mail") == {mail}
+    assert finished(COMPLETED, DEAD, before=200) == {early, mail, dead}
+    assert finished(*(set(JobState) - FINAL), before=10**9) == set()
+    assert finished(before=10**9) == set()
 
 
 def test_forget_takes_attempts_along_and_names_output_files(bench: Bench) -> None:

@@ -24,6 +24,7 @@ from queuectl.model.errors import (
 from queuectl.model.job import NewJob
 from queuectl.model.spec import JobSpec
 from queuectl.model.states import JobState
+from queuectl.store import sqlite
 from queuectl.store.migrations import APPLICATION_ID, LATEST
 from queuectl.store.store import Store
 
@@ -286,6 +287,29 @@ def test_processes_that_create_one_queue_at_once_share_it(tmp_path: Path) -> Non
         assert len(store.jobs.list()) == 3
         store.close()
         assert [file.name for file in Path(folder).iterdir()] == ["queue.db"]
+
+
+def test_a_new_queue_is_wal_before_anybody_can_see_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changing the mode takes a lock that SQLite doesn't wait for: with others there it would be busy."""
+    link, modes = os.link, []
+
+    def look_and_link(source: Path, target: Path) -> None:
+        modes.append(tuple(source.read_bytes()[18:20]))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", look_and_link)
+    opened(path).close()
+
+    assert modes == [(2, 2)]
+
+
+def test_a_wal_that_came_with_its_queue_just_now_is_no_orphan(path: Path) -> None:
+    """As when another process makes both between two looks of this one."""
+    store = opened(path)
+    assert path.with_name("queue.db-wal").exists()
+
+    sqlite._refuse_orphaned_wal(path)
+    store.close()
 
 
 # Busy, full, read-only
