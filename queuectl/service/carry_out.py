@@ -53,8 +53,7 @@ def _after_settling(ctx: Context, planned: PlannedSpec) -> PlannedSpec:
 
 def _write(ctx: Context, planned: PlannedSpec, source: str, apply_id: int, now: int) -> int:
     """Store a spec as it is now. Returns its version."""
-    store_spec = ctx.store.specs.create if planned.held is None else ctx.store.specs.update
-    return store_spec(
+    return ctx.store.specs.write(
         planned.spec,
         source=source,
         file=planned.file,

@@ -45,7 +45,7 @@ class Specs:
         rows = self._db.run("apply_record", id=apply_id)
         return Apply(**{**rows[0], "git_dirty": _boolean(rows[0]["git_dirty"])}) if rows else None
 
-    def create(
+    def write(
         self,
         spec: JobSpec,
         *,
@@ -56,48 +56,24 @@ class Specs:
         next_fire_at: int | None,
         now: int,
     ) -> int:
-        """Nothing → version 1. Returns the version."""
-        with self._db.transaction():
-            self._db.run(
-                "create_spec",
-                name=spec.name,
-                source=source,
-                file=file,
-                body=_encode(spec).decode(),
-                apply_id=apply_id,
-                next_due_at=next_due_at,
-                next_fire_at=next_fire_at,
-                now=now,
-            )
-            self._record_version(spec, 1, apply_id, now)
-        return 1
-
-    def update(
-        self,
-        spec: JobSpec,
-        *,
-        source: str,
-        file: str,
-        apply_id: int,
-        next_due_at: int | None,
-        next_fire_at: int | None,
-        now: int,
-    ) -> int:
-        """Any version, pruned or not → the next version. Returns it."""
+        """Nothing → version 1; any version, pruned or not → the next one. Returns the version."""
+        body = _encode(spec).decode()
         with self._db.transaction():
             rows = self._db.run(
-                "update_spec",
+                "write_spec",
                 name=spec.name,
                 source=source,
                 file=file,
-                body=_encode(spec).decode(),
+                body=body,
                 apply_id=apply_id,
                 next_due_at=next_due_at,
                 next_fire_at=next_fire_at,
                 now=now,
             )
             version = int(rows[0]["version"])
-            self._record_version(spec, version, apply_id, now)
+            self._db.run(
+                "record_spec_version", spec=spec.name, version=version, body=body, apply_id=apply_id, at=now
+            )
         return version
 
     def version(self, name: str, version: int) -> tuple[JobSpec, int] | None:
@@ -161,16 +137,6 @@ class Specs:
     def forget_done(self, name: str) -> None:
         """Forget what a spec without a schedule made its latest job for: that job was taken back unrun."""
         self._db.run("forget_done", name=name)
-
-    def _record_version(self, spec: JobSpec, version: int, apply_id: int, now: int) -> None:
-        self._db.run(
-            "record_spec_version",
-            spec=spec.name,
-            version=version,
-            body=_encode(spec).decode(),
-            apply_id=apply_id,
-            at=now,
-        )
 
 
 def _spec(name: str, body: str) -> JobSpec:

@@ -146,7 +146,7 @@ class Simulation:
         spec = JobSpec(name=name, command="true", schedule=schedule, **fields)  # type: ignore[arg-type]
         due = next_due(schedule, anchor_ms=now, zone="UTC", after_ms=now - 1)
         apply_id = self.store.specs.record_apply(at=now, who="t", source="s", git_commit=None, git_dirty=None)
-        self.store.specs.create(
+        self.store.specs.write(
             spec, source="s", file="f", apply_id=apply_id, next_due_at=due, next_fire_at=due, now=now
         )
 

@@ -175,7 +175,7 @@ def test_everything_of_a_job_that_died(ctx: Context, bench: Bench) -> None:
 def test_the_schedule_of_a_spec(ctx: Context, schedule: Schedule, view: object) -> None:
     spec = JobSpec(name="s", command="true", schedule=schedule)
     apply_id = ctx.store.specs.record_apply(at=0, who="a", source="s", git_commit=None, git_dirty=None)
-    ctx.store.specs.create(
+    ctx.store.specs.write(
         spec, source="s", file="f", apply_id=apply_id, next_due_at=None, next_fire_at=None, now=0
     )
 

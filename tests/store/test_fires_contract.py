@@ -103,7 +103,7 @@ def spec(name: str = "s", **changes: Any) -> JobSpec:
 def create(store: Store, made: JobSpec, *, due: int | None = 1000, jitter: int = 0, now: int = 10) -> int:
     apply_id = store.specs.record_apply(at=now, who="me", source="jobs", git_commit="abc", git_dirty=True)
     fires_at = None if due is None else due + jitter
-    store.specs.create(
+    store.specs.write(
         made,
         source="jobs",
         file="jobs/s.yaml",
@@ -142,7 +142,7 @@ def test_an_update_is_a_new_version_and_the_old_one_is_remembered(store: Store) 
     changed = spec(command="false")
     second = store.specs.record_apply(at=20, who="me", source="more", git_commit=None, git_dirty=None)
 
-    version = store.specs.update(
+    version = store.specs.write(
         changed,
         source="more",
         file="m.yaml",
@@ -180,7 +180,7 @@ def test_pruned_is_gone_but_remembered_and_may_come_back(store: Store) -> None:
     assert store.specs.list(pruned=True) == [stored]
     assert store.specs.due(now=10**9) == []
     assert not store.specs.pause("s", who="me", now=60)
-    store.specs.update(
+    store.specs.write(
         spec(), source="jobs", file="f", apply_id=apply_id, next_due_at=5, next_fire_at=5, now=70
     )
     back = store.specs.get("s")

@@ -14,16 +14,15 @@ SELECT * FROM specs ORDER BY name;
 -- name: spec
 SELECT * FROM specs WHERE name = :name;
 
--- name: create_spec
+-- name: write_spec
+-- Nothing → version 1; a changed spec, or a pruned one that is back: one version up.
 INSERT INTO specs (name, source, file, version, body, apply_id, created_at, updated_at, next_due_at, next_fire_at)
-VALUES (:name, :source, :file, 1, :body, :apply_id, :now, :now, :next_due_at, :next_fire_at);
-
--- name: update_spec
--- A changed spec, or a pruned one that is back: one version up.
-UPDATE specs
-SET source = :source, file = :file, version = version + 1, body = :body, apply_id = :apply_id, updated_at = :now,
-    next_due_at = :next_due_at, next_fire_at = :next_fire_at, orphaned = 0, pruned_at = NULL
-WHERE name = :name RETURNING version;
+VALUES (:name, :source, :file, 1, :body, :apply_id, :now, :now, :next_due_at, :next_fire_at)
+ON CONFLICT (name) DO UPDATE
+SET source = excluded.source, file = excluded.file, version = specs.version + 1, body = excluded.body,
+    apply_id = excluded.apply_id, updated_at = excluded.updated_at, next_due_at = excluded.next_due_at,
+    next_fire_at = excluded.next_fire_at, orphaned = 0, pruned_at = NULL
+RETURNING version;
 
 -- name: record_spec_version
 INSERT INTO spec_versions (spec, version, body, apply_id, at) VALUES (:spec, :version, :body, :apply_id, :at);
