@@ -111,9 +111,9 @@ def _who_am_i(ctx: Context, options: RunOptions) -> Self:
 def _rescuer(ctx: Context, me: Self) -> Rescuer:
     return Rescuer(
         ctx.store,
-        worker=me.id,
         host=me.host,
         lease_ms=ctx.config.lease,
+        poll_ms=ctx.config.poll_interval,
         is_alive=is_alive,
         kill_leftovers=kill_leftovers,
         left_behind=partial(left_behind, me.log_dir),

@@ -1,0 +1,227 @@
+"""`queuectl enqueue`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from queuectl.cli import params
+from queuectl.cli.ad_hoc import LONGEST_LINE, Asked, Reader, batches, parse_json
+from queuectl.cli.completion import queue_names
+from queuectl.cli.json_output import Output, print_array, print_object
+from queuectl.cli.lazy import Command
+from queuectl.cli.options import database_option, open_queue, output_option
+from queuectl.cli.progress import counter
+from queuectl.cli.shown import plural
+from queuectl.cli.waiting import exit_code, wait_for
+from queuectl.model.errors import QueuectlError, UsageError
+from queuectl.model.job import Job
+from queuectl.model.spec import PRIORITY_RANGE, RETRIES_RANGE
+from queuectl.rules.limits import check_job
+from queuectl.service.context import Context
+from queuectl.service.enqueue import Enqueued, Request, enqueue_all
+
+
+@click.command(
+    cls=Command,
+    examples="""
+    queuectl enqueue 'pg_dump main | gzip > main.gz' --timeout 10m
+    queuectl enqueue --delay 15m --key reindex -- ./reindex --all
+    queuectl enqueue '{"id": "job1", "command": "date", "max_retries": 5}'
+    queuectl enqueue --file job.json --wait
+    ls *.png | sed 's/.*/optipng &/' | queuectl enqueue - --queue images
+    """,
+)
+@click.argument("words", metavar="COMMAND | JSON | -", nargs=-1)
+@click.option(
+    "-f", "--file", type=click.Path(), help="A JSON file: one object, or an array of them; - is stdin."
+)
+@click.option("-c", "--command", "text", metavar="COMMAND", help="The command, for the shell.")
+@click.option(
+    "-p",
+    "--priority",
+    type=click.IntRange(*PRIORITY_RANGE),
+    metavar="N",
+    help="Higher runs first.  [default: 0]",
+)
+@click.option(
+    "--max-retries", "--retries", "retries", type=click.IntRange(*RETRIES_RANGE), metavar="N",
+    help="Extra attempts after the first.",
+)  # fmt: skip
+@click.option("--timeout", metavar="D", help="How long an attempt may take, or none.")
+@click.option(
+    "--run-at", metavar="T", help="When: 2026-05-01T03:00:00+02:00; UTC or config timezone if it says none."
+)
+@click.option("--delay", metavar="D", callback=params.duration_from_zero, help="Run so much later.")
+@click.option(
+    "-q", "--queue", metavar="NAME", shell_complete=queue_names, help="Which queue.  [default: default]"
+)
+@click.option(
+    "-k", "--key", "--id", "key", metavar="K", help="Unique name; if it exists already, that is its job."
+)
+@click.option(
+    "-e", "--env", multiple=True, metavar="NAME=VALUE", callback=params.environment, help="A variable."
+)
+@click.option("--cwd", type=click.Path(), metavar="DIR", help="Working directory.  [default: this one]")
+@click.option("-w", "--wait", is_flag=True, help="Wait for the end; exit code 1 unless it completes.")
+@output_option
+@database_option
+def command(
+    *,
+    words: tuple[str, ...],
+    file: str | None,
+    text: str | None,
+    priority: int | None,
+    retries: int | None,
+    timeout: str | None,
+    run_at: str | None,
+    delay: int | None,
+    queue: str | None,
+    key: str | None,
+    env: dict[str, str],
+    cwd: str | None,
+    wait: bool,
+    output: Output,
+) -> int:
+    """Put an ad-hoc job in the queue.
+
+    One word is a command for the shell, or a JSON object with the fields of a spec file; several
+    words are a program with its arguments, run without a shell (write -- before them). With - each
+    line of stdin is a command or a JSON object. Options win over what the JSON says.
+    """
+    _check_one(words, file, text)
+    if run_at is not None and delay is not None:
+        raise UsageError("--run-at and --delay exclude each other")
+    many = words == ("-",)
+    if many and key is not None:
+        raise UsageError("--key names one job; a JSON object on a line may have a key of its own")
+    given = {"priority": priority, "retries": retries, "timeout": timeout, "queue": queue, "env": env or None}
+    options: dict[str, Any] = {
+        name: value for name, value in (given | {"cwd": cwd}).items() if value is not None
+    }
+    with open_queue(create=True) as ctx:
+        due = params.instant(run_at, "--run-at", ctx.config.timezone) if delay is None else ctx.now() + delay
+        reader = Reader(zone=ctx.config.timezone, options=options, key=key)
+        made = (
+            list(_enqueue_lines(ctx, reader, due))
+            if many
+            else _enqueue_some(ctx, _asked(reader, words, file, text), due)
+        )
+        jobs = [one.job for one in made]
+        if output == "table":
+            _say(made, many=many)
+        if wait:
+            jobs = wait_for(ctx, jobs, timeout_ms=None)
+    if output != "table":
+        _print(jobs, output, many=many)
+    return exit_code(jobs, quiet=output != "table") if wait else 0
+
+
+def _check_one(words: Sequence[str], file: str | None, text: str | None) -> None:
+    given = [name for name, value in (("COMMAND", words), ("--file", file), ("--command", text)) if value]
+    if len(given) > 1:
+        raise click.UsageError(f"expected one of COMMAND, --file and --command, found {' and '.join(given)}")
+    if not given and text != "":
+        raise click.UsageError("expected a COMMAND, a JSON object, or - for stdin")
+
+
+def _asked(reader: Reader, words: Sequence[str], file: str | None, text: str | None) -> list[Asked]:
+    if file is not None:
+        return _from_file(reader, file)
+    if text is not None:
+        return [reader.from_command(text)]
+    return [reader.from_text(words[0]) if len(words) == 1 else reader.from_command(words)]
+
+
+def _from_file(reader: Reader, name: str) -> list[Asked]:
+    try:
+        content = sys.stdin.buffer.read(LONGEST_LINE + 1) if name == "-" else _content(Path(name))
+        value = parse_json(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise UsageError(f"{name} is not UTF-8") from None
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror}") from None
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None
+    objects = value if isinstance(value, list) else [value]
+    if not objects or not all(isinstance(one, dict) for one in objects):
+        raise UsageError(f"{name}: expected a JSON object, or an array of them")
+    if len(objects) > 1 and reader.key is not None:
+        raise UsageError(f"--key names one job, and {name} holds {len(objects)}; give each a key of its own")
+    return [
+        _entry(reader, f"{name}, entry {number}" if len(objects) > 1 else name, one)
+        for number, one in enumerate(objects, 1)
+    ]
+
+
+def _entry(reader: Reader, place: str, value: Mapping[str, Any]) -> Asked:
+    try:
+        return reader.from_object(value)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from None
+
+
+def _content(path: Path) -> bytes:
+    if path.is_dir():
+        raise UsageError("expected a JSON file, found a folder; 'queuectl apply' takes folders")
+    with path.open("rb") as file:
+        content = file.read(LONGEST_LINE + 1)
+    if len(content) > LONGEST_LINE:
+        raise UsageError("expected at most 1 MiB of JSON; 'enqueue -' takes an object a line")
+    return content
+
+
+def _enqueue_lines(ctx: Context, reader: Reader, due: int | None) -> Iterator[Enqueued]:
+    """Enqueue what stdin brings, each batch in one transaction as it comes in."""
+    done = 0
+    with counter("jobs enqueued") as progress:
+        try:
+            for batch in batches(sys.stdin.buffer):
+                made = _enqueue_some(ctx, [_at_line(reader, number, text) for number, text in batch], due)
+                yield from made
+                done += len(made)
+                progress(done)
+        except QueuectlError as error:
+            before = f"the {plural(done, 'job')} before are enqueued" if done else "nothing was enqueued"
+            raise type(error)(f"{error}; {before}") from None
+
+
+def _at_line(reader: Reader, number: int, text: str) -> Asked:
+    try:
+        asked = reader.from_text(text)
+        check_job(asked.spec)
+    except (UsageError, ValueError) as error:
+        raise UsageError(f"line {number}: {error}") from None
+    return asked
+
+
+def _enqueue_some(ctx: Context, asked: Sequence[Asked], due: int | None) -> list[Enqueued]:
+    return enqueue_all(ctx, [Request(spec=one.spec, key=one.key, run_at_ms=due) for one in asked])
+
+
+def _say(made: Sequence[Enqueued], *, many: bool) -> None:
+    if many:
+        new = [one.job.id for one in made if one.created]
+        ids = f" ({new[0]}–{new[-1]})" if len(new) > 1 else f" ({new[0]})" if new else ""
+        old = f", {plural(len(made) - len(new), 'job')} known by key" if len(made) > len(new) else ""
+        click.echo(f"{plural(len(new), 'job')} enqueued{ids}{old}")
+        return
+    for one in made:
+        click.echo(
+            f"job {one.job.id} enqueued"
+            if one.created
+            else f"job {one.job.id} has this key already; it is {one.job.state}"
+        )
+
+
+def _print(jobs: Sequence[Job], output: Output, *, many: bool) -> None:
+    from queuectl.service.views import job_view  # noqa: PLC0415  not needed without -o
+
+    if many or len(jobs) != 1:
+        print_array(map(job_view, jobs), output)
+    else:
+        print_object(job_view(jobs[0]), output)

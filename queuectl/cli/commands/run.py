@@ -1,0 +1,60 @@
+"""`queuectl run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from queuectl.cli.lazy import Command
+from queuectl.cli.options import database_option, open_queue
+from queuectl.cli.plan_page import say_applied
+from queuectl.cli.progress import tally
+from queuectl.cli.run_options import overrides, run_options
+from queuectl.service.apply import apply
+from queuectl.service.run import RunOptions, run
+
+
+@click.command(
+    cls=Command,
+    examples="""
+    queuectl run
+    queuectl run jobs.d/ --watch --slots 8
+    queuectl run --until-idle --queue images --queue mail
+    """,
+)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--watch", is_flag=True, help="Apply PATH again when its files change.")
+@run_options
+@database_option
+def command(
+    *,
+    paths: tuple[Path, ...],
+    slots: int,
+    watch: bool,
+    queues: tuple[str, ...],
+    until_idle: bool,
+    log_format: Literal["text", "json"],
+    **settings: str | None,
+) -> int:
+    """Schedule and run jobs: the scheduler and worker in one.
+
+    With a PATH its specs are applied first. The first Ctrl-C lets running jobs finish, the second
+    terminates them; their jobs go back to pending.
+    """
+    if watch and not paths:
+        raise click.UsageError("--watch needs a PATH to watch", click.get_current_context())
+    with open_queue(create=True, overrides=overrides(settings)) as ctx:
+        if paths:
+            say_applied(apply(ctx, paths).plan)
+        with tally(wanted=until_idle and ctx.config.log_file is not None) as progress:
+            options = RunOptions(
+                slots=slots,
+                queues=queues,
+                until_idle=until_idle,
+                watch=paths if watch else (),
+                log_format=log_format,
+                progress=progress,
+            )
+            return run(ctx, options)

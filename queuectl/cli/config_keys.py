@@ -1,0 +1,16 @@
+"""The keys of the configuration, as they are written on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from queuectl.model.config import Config
+
+KEYS: dict[str, str] = {field.name.replace("_", "-"): field.metadata["meaning"] for field in fields(Config)}
+"""Key → what it means."""
+
+
+def key_named(word: str) -> str | None:
+    """Return the key that a word names, `-` or `_`, any case; None when there is none."""
+    plain = word.lower().replace("_", "-")
+    return plain if plain in KEYS else None

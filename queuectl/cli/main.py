@@ -1,0 +1,101 @@
+"""The entry point: the only place that prints errors and ends the process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+from click.shell_completion import shell_complete
+
+from queuectl.cli.streams import abandon, finish, prepare
+from queuectl.model.errors import QueuectlError, UsageError
+
+PROGRAM = "queuectl"
+COMPLETION = "_QUEUECTL_COMPLETE"
+BROKEN_PIPE = 141
+"""What a shell shows for a program that SIGPIPE ended: the reader had enough."""
+INTERRUPTED = 130
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and exit."""
+    prepare()
+    code = run(sys.argv[1:])
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; return its exit code. Errors are one line on stderr."""
+    try:
+        code = _dispatch([_decoded(argument) for argument in arguments])
+        finish()
+    except BrokenPipeError:
+        abandon()
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    except click.ClickException as error:
+        _say(_usage_line(error))
+        return error.exit_code
+    except click.Abort:
+        _say("stopped, nothing was changed")
+        return INTERRUPTED
+    except QueuectlError as error:
+        _say(str(error))
+        return error.exit_code
+    except OSError as error:
+        if os.environ.get("QUEUECTL_DEBUG"):
+            raise
+        abandon()
+        where = f"{error.filename}: " if error.filename else ""
+        _say(f"{where}{error.strerror or error}")
+        return 1
+    except Exception as error:
+        if os.environ.get("QUEUECTL_DEBUG"):
+            raise
+        _say(f"unexpected {type(error).__name__}: {error} (QUEUECTL_DEBUG=1 shows where; please report it)")
+        return 1
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    from queuectl.cli.app import app  # noqa: PLC0415  errors while it is imported are shown too
+
+    if COMPLETION in os.environ:
+        return shell_complete(app, {}, PROGRAM, COMPLETION, os.environ[COMPLETION])
+    try:
+        colour = False if os.environ.get("NO_COLOR") else None
+        with app.make_context(PROGRAM, arguments, color=colour) as context:
+            return int(app.invoke(context) or 0)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+
+
+def _decoded(argument: str) -> str:
+    """Read the argument as UTF-8, whatever the locale says."""
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"argument {os.fsencode(argument)!r} is not UTF-8") from None
+
+
+def _usage_line(error: click.ClickException) -> str:
+    message = " ".join(error.format_message().split())
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        message = f"no such option {error.option_name}, did you mean {sorted(error.possibilities)[0]}?"
+    message = message[:1].lower() + message[1:] if message[1:2].islower() else message
+    context = getattr(error, "ctx", None)
+    return f"{message.rstrip('.')} (see '{context.command_path} --help')" if context else message
+
+
+def _say(message: str) -> None:
+    from queuectl.cli.visible import visible  # noqa: PLC0415  only needed after a mistake
+
+    try:
+        print(f"{PROGRAM}: {visible(message, lines=True)}", file=sys.stderr, flush=True)
+    except OSError:
+        abandon()

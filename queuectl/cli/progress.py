@@ -1,0 +1,45 @@
+"""How far long work is, on stderr and only on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+
+@contextmanager
+def bar(total: int, label: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar; the function that is handed out takes how much is done by now."""
+    if not sys.stderr.isatty() or total < 1:
+        yield lambda _done: None
+        return
+    with click.progressbar(length=total, label=label, file=sys.stderr) as shown:
+        yield lambda done: shown.update(done - shown.pos) if done > shown.pos else None
+
+
+@contextmanager
+def counter(what: str) -> Iterator[Callable[[int], None]]:
+    """Show a count that grows, where the total isn't known."""
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    try:
+        yield lambda done: click.echo(f"\r{done:,} {what}", err=True, nl=False)
+    finally:
+        click.echo(err=True)
+
+
+@contextmanager
+def tally(*, wanted: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show how much of the work of a run is done, and how much is left."""
+    if not (wanted and sys.stderr.isatty()):
+        yield lambda _ended, _open: None
+        return
+    try:
+        yield lambda ended, left: click.echo(
+            f"\r{ended:,} attempts ended, {left:,} jobs to do \x1b[K", err=True, nl=False
+        )
+    finally:
+        click.echo(err=True)

@@ -1,0 +1,63 @@
+"""Instants as people read them: here, in UTC, and how long ago."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+
+
+def now_ms() -> int:
+    """Return the current instant."""
+    return time.time_ns() // 1_000_000
+
+
+def ago(at: int | None, now: int) -> str:
+    """Say how far an instant is away: `3m ago`, `in 2h`, `now`; a dash for None."""
+    if at is None:
+        return "–"
+    distance = abs(now - at)
+    if distance < SECOND:
+        return "now"
+    return f"{rough(distance)} ago" if at < now else f"in {rough(distance)}"
+
+
+def rough(ms: int | float | None) -> str:
+    """Write a duration in its two largest units: `250ms`, `12s`, `3m 5s`, `2d 4h`; a dash for None."""
+    if ms is None:
+        return "–"
+    ms = int(ms)
+    if ms < SECOND:
+        return f"{ms}ms"
+    if ms < 10 * SECOND:
+        return f"{ms / SECOND:.1f}".removesuffix(".0") + "s"
+    for large, small, size, part in (
+        ("d", "h", DAY, HOUR),
+        ("h", "m", HOUR, MINUTE),
+        ("m", "s", MINUTE, SECOND),
+    ):
+        if ms >= size:
+            rest = ms % size // part
+            return f"{ms // size}{large}" + (f" {rest}{small}" if rest else "")
+    return f"{ms // SECOND}s"
+
+
+def utc(at: int) -> str:
+    """Write an instant in UTC, to the second: `2026-03-29T01:00:00Z`."""
+    from queuectl.rules.instants import format_instant  # noqa: PLC0415  not for tables
+
+    return format_instant(at // SECOND * SECOND)
+
+
+def local(at: int) -> str:
+    """Write an instant in this machine's time zone: `2026-03-29 03:00:00 CEST`."""
+    return datetime.fromtimestamp(at // SECOND).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def full(at: int | None, now: int) -> str:
+    """Write an instant in every way: here, in UTC, how long ago."""
+    if at is None:
+        return "–"
+    here, there = local(at), utc(at)
+    return f"{there}  ({ago(at, now)})" if here.endswith(" UTC") else f"{here}  {there}  ({ago(at, now)})"
