@@ -11,7 +11,7 @@ import click
 from click.shell_completion import shell_complete
 
 from queuectl.cli.streams import abandon, finish, prepare
-from queuectl.model.errors import QueuectlError, UsageError
+from queuectl.model.errors import InvalidSpecError, QueuectlError, UsageError
 
 PROGRAM = "queuectl"
 COMPLETION = "_QUEUECTL_COMPLETE"
@@ -44,6 +44,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.Abort:
         _say("stopped, nothing was changed")
         return INTERRUPTED
+    except InvalidSpecError as error:
+        _say(str(error), start="")  # file:line:column at the start is what editors jump to
+        return error.exit_code
     except QueuectlError as error:
         _say(str(error))
         return error.exit_code
@@ -92,10 +95,10 @@ def _usage_line(error: click.ClickException) -> str:
     return f"{message.rstrip('.')} (see '{context.command_path} --help')" if context else message
 
 
-def _say(message: str) -> None:
+def _say(message: str, start: str = f"{PROGRAM}: ") -> None:
     from queuectl.cli.visible import visible  # noqa: PLC0415  only needed after a mistake
 
     try:
-        print(f"{PROGRAM}: {visible(message, lines=True)}", file=sys.stderr, flush=True)
+        print(f"{start}{visible(message, lines=True)}", file=sys.stderr, flush=True)
     except OSError:
         abandon()

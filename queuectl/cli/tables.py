@@ -102,7 +102,11 @@ def _printable(value: object) -> str:
 
 
 def _shown(cell: object) -> str:
-    return NONE if cell is None or cell == "" else visible(str(cell))
+    """One line, the first: a row is one line whatever a cell holds."""
+    if cell is None or cell == "":
+        return NONE
+    first, *more = str(cell).strip("\n").split("\n", 1)
+    return visible(first) + (" …" if more else "")
 
 
 def _text(column: Column, cell: str) -> Text:
