@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from queuectl.cli.times import full, now_ms
+from queuectl.cli.times import in_zone, now_ms
 from queuectl.cli.visible import visible
 from queuectl.rules.plan import Plan, PlannedSpec
 
@@ -75,7 +75,7 @@ def _when(planned: PlannedSpec, now: int) -> Iterator[str]:
     if planned.words:
         yield planned.words
     if planned.next_fire_at is not None:
-        yield f"next: {full(planned.next_fire_at, now)}"
+        yield f"next: {in_zone(planned.next_fire_at, planned.zone, now)}"
     if planned.job_action:
         yield planned.job_action
 

@@ -55,6 +55,14 @@ def local(at: int) -> str:
     return datetime.fromtimestamp(at // SECOND).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
+def in_zone(at: int, zone: str, now: int) -> str:
+    """Write an instant in UTC, in a schedule's zone (for UTC in this machine's), and how far off it is."""
+    from queuectl.rules.instants import format_local  # noqa: PLC0415  as above
+
+    there = local(at) if zone == "UTC" else format_local(at // SECOND * SECOND, zone)
+    return f"{utc(at)}{'' if there.endswith(' UTC') else f' = {there}'}  ({ago(at, now)})"
+
+
 def full(at: int | None, now: int) -> str:
     """Write an instant in every way: here, in UTC, how long ago."""
     if at is None:
