@@ -14,12 +14,21 @@ from queuectl.rules.catch_up import PlannedFire, decide_fires
 from queuectl.rules.making import job_of
 from queuectl.rules.overlap import meet
 from queuectl.rules.schedule import jitter_offset
+from queuectl.rules.zones import DAY_MS
 from queuectl.store.store import Store
 
 
 def fire_due(store: Store, config: Config, *, now: int) -> Sequence[Fire]:
     """Fire every schedule that is due, inside the caller's transaction. Returns what went into the ledger."""
     return [fire for stored in store.specs.due(now=now) for fire in fire_spec(store, config, stored, now=now)]
+
+
+def set_right(store: Store, config: Config, *, now: int) -> None:
+    """Bring back what was planned while the clock was far ahead, inside the caller's transaction."""
+    for stored in store.specs.list():
+        if stored.next_due_at is not None and stored.next_due_at > now + DAY_MS:
+            fire_spec(store, config, stored, now=now)
+    store.jobs.bring_back(now=now)
 
 
 def fire_spec(store: Store, config: Config, stored: StoredSpec, *, now: int) -> Sequence[Fire]:
@@ -54,13 +63,15 @@ class _Firing:
         )
         entered = [fire for planned in decision.fires if (fire := self._enter(planned))]
         next_due = decision.next_due_ms
-        self.store.specs.advance(
-            stored.name,
-            expected_due_at=stored.next_due_at,
-            next_due_at=next_due,
-            next_fire_at=None if next_due is None else next_due + jitter_offset(self.schedule, stored.name),
-            fired_at=max((fire.due_at for fire in entered if fire.job_id), default=None),
-        )
+        next_fire = None if next_due is None else next_due + jitter_offset(self.schedule, stored.name)
+        if (next_due, next_fire) != (stored.next_due_at, stored.next_fire_at):
+            self.store.specs.advance(
+                stored.name,
+                expected_due_at=stored.next_due_at,
+                next_due_at=next_due,
+                next_fire_at=next_fire,
+                fired_at=max((fire.due_at for fire in entered if fire.job_id), default=None),
+            )
         yield from entered
 
     def _enter(self, planned: PlannedFire) -> Fire | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import random
+from uuid import uuid4
 
 from queuectl.engine.clock import Clock
-from queuectl.engine.firing import fire_due
+from queuectl.engine.firing import fire_due, set_right
 from queuectl.engine.journal import event
 from queuectl.engine.launch import Ended, Key, Launch, Spawner, Started
 from queuectl.engine.rescue import Rescuer
@@ -35,6 +36,8 @@ STORE_PAUSE_MS = 500
 """Between two tries to reach a store that is busy or full."""
 COMPLAINT_MS = 10_000
 """At most one log line about the store in this time."""
+SET_BACK_MS = 60_000
+"""A wall clock that goes back so far may have been wrong for long."""
 RETENTION_MS = 60_000
 """Between two rounds of forgetting."""
 
@@ -103,6 +106,8 @@ class Engine:
     ) -> None:
         self.tally = Tally()
         self.stopping: StopMode | None = None
+        self.displaced = False
+        """The queue was moved, replaced or deleted under the worker: it stops."""
         self._store = store
         self._config = config
         self._me = me
@@ -116,6 +121,8 @@ class Engine:
         self._paused = False
         self._idle = False
         self._grace_until: int | None = None
+        self._ahead: int | None = None
+        """By how much the wall clock was ahead of the monotonic one; None when it has been set back since."""
 
     @property
     def done(self) -> bool:
@@ -180,9 +187,10 @@ class Engine:
             self._poll(now, mono)
         with self._store.transaction():
             finished = self._write(now)
-            fires = self._fall_due(now)
+            fires = self._fall_due(now, mono)
             claimed = self._claim(now)
         self._written()
+        self._ahead = now - mono
         for one in finished:
             self._report(one, now)
         for fire in fires:
@@ -195,7 +203,8 @@ class Engine:
     def _poll(self, now: int, mono: int) -> None:
         """Once per poll interval: heartbeat, orders, rescue, cancellations, forgetting."""
         self._beat(now, mono)
-        self.tally.dead += self._rescuer.rescue(now=now, mono=mono).count(JobState.DEAD)
+        self._check_place()
+        self.tally.dead += self._rescuer.rescue(worker=self._me.id, now=now, mono=mono).count(JobState.DEAD)
         self._on_poll()
         cancelled = set(self._store.jobs.cancel_requests(self._me.id))
         for key in [key for key in self._held if key[0] in cancelled]:
@@ -218,11 +227,24 @@ class Engine:
         if orders.stop:
             self.stop(orders.stop)
 
+    def _check_place(self) -> None:
+        """Stop when nobody else sees this queue any more; what runs may finish, and is recorded where it was."""
+        if not self.displaced and not self._store.database.in_place():
+            self.displaced = True
+            event("queue moved or deleted", level=logging.ERROR, db=self._me.db)
+            self.stop("graceful")
+
     def _fence(self) -> None:
-        """Others hold this worker for dead and may run its jobs: kill what it runs, report nothing, start afresh."""
-        event("fenced", level=logging.WARNING, worker=self._me.id, running=len(self._held) or None)
+        """Others hold this worker for dead and may run its jobs: kill what it runs, report nothing, start afresh.
+
+        Under a new name: what it claimed before it knew is abandoned, and nobody who still looks for what the old
+        one left takes it for the new one.
+        """
+        old, new = self._me.id, str(uuid4())
+        event("fenced", level=logging.WARNING, worker=old, running=len(self._held) or None, now=new)
         self._spawner.kill_all(Outcome.INTERRUPTED)
         self._held.clear()
+        self._me = replace(self._me, id=new)
         self.join()
 
     def _write(self, now: int) -> list[_Finished]:
@@ -246,10 +268,12 @@ class Engine:
         held = self._store.jobs.finish(job, end, transition, now=now)
         return _Finished(job, end, transition) if held else None
 
-    def _fall_due(self, now: int) -> Sequence[Fire]:
+    def _fall_due(self, now: int, mono: int) -> Sequence[Fire]:
         """Expire, fire and promote."""
         if self.stopping:
             return []
+        if self._ahead is None or now - mono < self._ahead - SET_BACK_MS:
+            set_right(self._store, self._config, now=now)
         self._store.jobs.expire(now=now)
         fires = fire_due(self._store, self._config, now=now)
         self._store.jobs.promote(now=now)

@@ -29,57 +29,57 @@ class Rescuer:
     """Watches the other workers.
 
     A worker is dead when its process is gone (same host), or when its heartbeat counter stood still for the
-    lease on the observer's own monotonic clock.
+    lease on the observer's own monotonic clock. Time in which the observer itself did not look (it was stopped, or
+    the store was locked, for the others too) hardly counts: they get the time to beat again.
+
+    The dead are first taken off the register, which shows that they are dead; only then are their processes killed
+    and their jobs returned, by whoever comes first.
     """
 
     def __init__(
         self,
         store: Store,
         *,
-        worker: str,
         host: str,
         lease_ms: int,
+        poll_ms: int,
         is_alive: IsAlive,
         kill_leftovers: KillLeftovers,
         left_behind: LeftBehind,
     ) -> None:
         self._store = store
-        self._worker = worker
         self._host = host
         self._lease_ms = lease_ms
+        self._longest_look_ms = max(poll_ms, lease_ms // 4)
         self._is_alive = is_alive
         self._kill_leftovers = kill_leftovers
         self._left_behind = left_behind
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._silent: dict[str, tuple[int, int]] = {}
+        """By worker: where its counter stands, and for how long it has been seen there."""
+        self._looked_at: int | None = None
 
-    def rescue(self, *, now: int, mono: int) -> list[JobState]:
-        """Rescue the jobs of every worker that died. Returns the state that each went to: pending, or dead."""
-        others = [worker for worker in self._store.workers.list() if worker.id != self._worker]
-        dead = [worker for worker in others if self._is_dead(worker, mono)]
-        self._seen = {worker.id: self._seen[worker.id] for worker in others}
-        rescued = [state for worker in dead for state in self._bury(worker, now)]
-        return rescued + [
-            state for worker in self._store.workers.abandoned() for state in self._take_back(worker, now)
-        ]
+    def rescue(self, *, worker: str, now: int, mono: int) -> list[JobState]:
+        """Rescue the jobs of every worker but `worker` that died; return the state of each: pending, or dead."""
+        others = [other for other in self._store.workers.list() if other.id != worker]
+        self._watch(others, mono)
+        for other in others:
+            if self._is_dead(other) and self._store.workers.declare_dead(other.id, beat=other.beat):
+                event("worker dead", level=logging.WARNING, worker=other.id, host=other.host, pid=other.pid)
+        return [state for gone in self._store.workers.abandoned() for state in self._take_back(gone, now)]
 
-    def _is_dead(self, worker: Worker, mono: int) -> bool:
-        beat, since = self._seen.get(worker.id, (worker.beat, mono))
-        if beat != worker.beat:
-            since = mono
-        self._seen[worker.id] = (worker.beat, since)
+    def _watch(self, others: Sequence[Worker], mono: int) -> None:
+        watched = 0 if self._looked_at is None else min(mono - self._looked_at, self._longest_look_ms)
+        self._looked_at = mono
+        before = self._silent
+        self._silent = {}
+        for worker in others:
+            beat, silent = before.get(worker.id, (None, 0))
+            self._silent[worker.id] = worker.beat, silent + watched if beat == worker.beat else 0
+
+    def _is_dead(self, worker: Worker) -> bool:
         if worker.host == self._host and not self._is_alive(worker.pid, worker.pid_mark):
             return True
-        return mono - since > self._lease_ms
-
-    def _bury(self, worker: Worker, now: int) -> list[JobState]:
-        if worker.host == self._host:
-            self._kill(worker.id)
-        with self._store.transaction():
-            if not self._store.workers.declare_dead(worker.id, beat=worker.beat):
-                return []  # it moved after all, or somebody else was quicker
-            returned = self._return_jobs(worker.id, now)
-        event("worker dead", level=logging.WARNING, worker=worker.id, host=worker.host, pid=worker.pid)
-        return _reported(returned)
+        return self._silent[worker.id][1] > self._lease_ms
 
     def _take_back(self, worker: str, now: int) -> list[JobState]:
         self._kill(worker)

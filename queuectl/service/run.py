@@ -20,6 +20,7 @@ from queuectl.engine.mark import is_alive, process_mark
 from queuectl.engine.processes import Processes
 from queuectl.engine.rescue import Rescuer, left_behind
 from queuectl.engine.signals import Signals
+from queuectl.model.errors import StoreUnavailableError
 from queuectl.model.states import JobState, Outcome
 from queuectl.service.context import Context
 from queuectl.service.watch import Watch
@@ -51,6 +52,8 @@ class RunOptions:
 
 def run(ctx: Context, options: RunOptions) -> int:
     """Run jobs. Returns 0, 1 when a job died in a run that ended idle, or 130 after a forced stop.
+
+    Raises StoreUnavailableError when the queue was moved or deleted meanwhile.
 
     Takes the process over while it runs: signals, the working directory at times. Main thread only.
     """
@@ -90,6 +93,8 @@ def run(ctx: Context, options: RunOptions) -> int:
             _end_all(processes, signals)
         engine.leave()
     event("worker stopped", worker=me.id, ended=engine.tally.ended, dead=engine.tally.dead or None)
+    if engine.displaced:
+        raise StoreUnavailableError(f"{ctx.path} was moved or deleted while the worker ran, so it stopped")
     return _exit_code(engine, options)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from queuectl.engine.journal import event
-from queuectl.model.errors import QueuectlError
+from queuectl.model.errors import QueuectlError, StoreUnavailableError
 from queuectl.service.apply import apply
 from queuectl.service.context import Context
 
@@ -22,18 +22,29 @@ class Watch:
         self.paths = paths
         self._ctx = ctx
         self._seen = _look_at(paths)
+        self._owed = False
+        """The store could not take the last apply."""
 
     def look(self) -> None:
         """Apply the paths if any file has changed since."""
-        if self.paths and _look_at(self.paths) != self._seen:
+        if self.paths and (self._owed or _look_at(self.paths) != self._seen):
             self.apply()
 
     def apply(self) -> None:
-        """Apply the paths now. What is wrong with them is logged; the queue then stays as it was."""
+        """Apply the paths now. What is wrong with them is logged; the queue then stays as it was.
+
+        Where it is the store that is busy or full, the next look tries again.
+        """
+        owed, self._owed = self._owed, False
         self._seen = _look_at(self.paths)
         try:
             plan = apply(self._ctx, self.paths).plan
-        except QueuectlError as error:
+        except StoreUnavailableError as error:
+            self._owed = True
+            if not owed:
+                event("apply waits", level=logging.WARNING, reason=str(error))
+            return
+        except (QueuectlError, OSError) as error:
             event("apply refused", level=logging.ERROR, reason=str(error))
             return
         event(
@@ -49,7 +60,7 @@ def _look_at(paths: tuple[Path, ...]) -> _Seen:
 
 
 def _files(path: Path) -> Iterator[tuple[str, int, int, int]]:
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  False where Path.is_dir raises
         for folder, _, names in os.walk(path):
             for name in names:
                 yield from _stamp(Path(folder, name))

@@ -29,6 +29,10 @@ class Database(Protocol):
         """Set how long a statement waits for another writer before it is StoreBusyError. None: as commands do."""
         ...
 
+    def in_place(self) -> bool:
+        """Tell whether this is still the queue that others find under its name: not moved, replaced or deleted."""
+        ...
+
     def backup(self, path: str) -> None:
         """Copy the whole queue, as of one instant, to a new file."""
         ...

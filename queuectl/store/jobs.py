@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -113,7 +113,8 @@ class Jobs:
     ) -> Sequence[Job]:
         """Pending → processing, by priority then age; each with a new attempt. `queues` empty: all.
 
-        A job that two workers died under is claimed by an idle worker only, and alone.
+        A job that two workers died under is claimed by an idle worker only, and alone. One whose row is damaged
+        goes to the DLQ.
         """
         with self._db.transaction():
             if not idle:
@@ -166,6 +167,10 @@ class Jobs:
         """Scheduled or failed → pending, where due; blocked → pending, where the way is free. Returns how many."""
         with self._db.transaction():
             return len(self._db.run("promote", now=now, limit=limit)) + len(self._db.run("unblock", now=now))
+
+    def bring_back(self, *, now: int) -> int:
+        """Failed stays, but waits from now on, where it failed in what is the future by now. Returns how many."""
+        return len(self._db.run("bring_back", now=now))
 
     def expire(self, *, now: int, limit: int = 1000) -> Sequence[int]:
         """Blocked or pending → cancelled: too late to start. Its fire is recorded as expired. Returns the ids."""
@@ -243,12 +248,19 @@ class Jobs:
             quarantined_from=QUARANTINED_FROM,
             now=now,
         )
-        jobs = sorted((_job(row) for row in rows), key=lambda job: (-job.priority, job.id))
+        jobs = sorted(self._undamaged(rows, now), key=lambda job: (-job.priority, job.id))
         for job in jobs:
             self._db.run(
                 "start_attempt", job_id=job.id, number=job.attempt, worker=worker, host=host, now=now
             )
         return jobs
+
+    def _undamaged(self, rows: Sequence[Row], now: int) -> Iterator[Job]:
+        for row in rows:
+            try:
+                yield _job(row)
+            except StoreInvalidError as error:
+                self._db.run("bury_damaged", id=row["id"], reason=str(error), now=now)
 
 
 def is_quarantined(job: Job) -> bool:

@@ -40,6 +40,7 @@ class SqliteDatabase:
         self.location = location
         self._connection = connection
         self._depth = 0
+        self._identity = _identity(location)
 
     @classmethod
     def open(cls, path: Path, *, create: bool, durability: str = "full") -> SqliteDatabase | None:
@@ -110,6 +111,10 @@ class SqliteDatabase:
     def wait_for_lock(self, milliseconds: int | None) -> None:
         """See Database.wait_for_lock."""
         self._connection.set_busy_timeout(LOCK_WAIT_MS if milliseconds is None else milliseconds)
+
+    def in_place(self) -> bool:
+        """See Database.in_place."""
+        return _identity(self.location) == self._identity
 
     def backup(self, path: str) -> None:
         """See Database.backup."""
@@ -208,6 +213,14 @@ def _check_version(connection: apsw.Connection, path: Path) -> None:
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
 
 
+def _identity(location: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(location)  # noqa: PTH116  not always a path
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _touch(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
@@ -246,7 +259,11 @@ def _told(location: str) -> Iterator[None]:
         raise StoreInvalidError(f"{location} is damaged ({error}); bring a backup back") from None
     except apsw.ReadOnlyError:
         raise StoreUnavailableError(f"{location} can't be written: {_owner(location)}") from None
-    except (apsw.CantOpenError, apsw.IOError, apsw.PermissionsError) as error:
+    except apsw.IOError as error:
+        raise StoreUnavailableError(
+            f"{location} can't be read or written ({error}): look at the disk that it is on"
+        ) from None
+    except (apsw.CantOpenError, apsw.PermissionsError) as error:
         raise StoreUnavailableError(f"{location} can't be opened ({error}): {_owner(location)}") from None
     except PermissionError:
         raise StoreUnavailableError(f"{location} can't be opened: {_owner(location)}") from None

@@ -108,9 +108,9 @@ class Simulation:
         )
         rescuer = Rescuer(
             store,
-            worker=name,
             host="here",
             lease_ms=self.config.lease,
+            poll_ms=self.config.poll_interval,
             is_alive=lambda _pid, mark: mark not in self.gone.values(),
             kill_leftovers=lambda worker, _processes: self.killed.append(worker) or 0,
             left_behind=_lost,

@@ -219,7 +219,8 @@ class TestRescue:
         silent.settle()
         worker = Simulation(path, name="w2", clock=clock)
         worker.settle()
-        worker.settle(after_ms=worker.config.lease)
+        for _ in range(worker.config.lease // worker.config.poll_interval):
+            worker.settle(after_ms=worker.config.poll_interval)
         assert worker.outcomes(1) == [None]
         worker.settle(after_ms=worker.config.poll_interval)
         assert worker.outcomes(1) == ["lost", None]

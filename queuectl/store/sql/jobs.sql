@@ -53,6 +53,11 @@ SET state = 'processing', worker_id = :worker, attempt = attempt + 1, reason = N
 WHERE id IN (SELECT id FROM candidate)
 RETURNING *;
 
+-- name: bury_damaged
+-- processing → dead: what is to be run can't be read.
+UPDATE jobs SET state = 'dead', reason = :reason, finished_at = :now, updated_at = :now
+WHERE id = :id AND state = 'processing';
+
 -- name: finish
 -- processing → completed, failed, dead, cancelled, pending or scheduled; only by the worker and attempt that hold it.
 UPDATE jobs
@@ -69,6 +74,12 @@ SET state = 'pending', updated_at = :now
 WHERE id IN (
     SELECT id FROM jobs WHERE state IN ('scheduled', 'failed') AND finished_at IS NULL AND run_at <= :now
     LIMIT :limit)
+RETURNING id;
+
+-- name: bring_back
+-- failed stays: its backoff starts now, where the clock has been set back to before it began.
+UPDATE jobs SET run_at = :now + MAX(0, run_at - updated_at), updated_at = :now
+WHERE state = 'failed' AND finished_at IS NULL AND run_at > :now AND updated_at > :now
 RETURNING id;
 
 -- name: unblock
