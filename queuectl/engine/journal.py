@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from queuectl.rules.units import format_duration
 from queuectl.store.private import make_private_folder
 
 Format = Literal["text", "json"]
@@ -70,12 +71,18 @@ class _Text(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-        fields = " ".join(f"{key}={_shown(value)}" for key, value in getattr(record, "fields", {}).items())
+        fields = " ".join(_field(key, value) for key, value in getattr(record, "fields", {}).items())
         name = str(record.msg)
         colour = _COLOURS.get(name) or _COLOURS.get(record.levelname.lower())
         if self._coloured and colour:
             name = f"\x1b[{colour}m{name}\x1b[0m"
         return f"{moment} {name} {fields}".rstrip()
+
+
+def _field(key: str, value: Any) -> str:
+    if key.endswith("_ms"):
+        key, value = key.removesuffix("_ms"), format_duration(value)
+    return f"{key}={_shown(value)}"
 
 
 def _shown(value: object) -> str:

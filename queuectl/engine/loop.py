@@ -86,6 +86,7 @@ class _Unwritten:
 @dataclass(frozen=True, slots=True)
 class _Finished:
     job: Job
+    claimed_at: int
     end: AttemptEnd
     transition: Transition
 
@@ -258,7 +259,8 @@ class Engine:
 
     def _finish(self, ended: Ended, now: int) -> _Finished | None:
         """Finish the job; None for one that this worker was fenced off. The store's guard refuses a late one."""
-        if ended.key not in self._held:
+        claimed = self._held.get(ended.key)
+        if claimed is None:
             return None
         job = self._store.jobs.get(ended.key[0])  # as it is now: it may have been cancelled meanwhile
         if job is None or job.attempt != ended.key[1]:
@@ -266,7 +268,7 @@ class Engine:
         end = judge(ended.end, job)
         transition = after_attempt(job, end, now=now, random=random())  # noqa: S311  # jitter
         held = self._store.jobs.finish(job, end, transition, now=now)
-        return _Finished(job, end, transition) if held else None
+        return _Finished(job, claimed.updated_at, end, transition) if held else None
 
     def _fall_due(self, now: int, mono: int) -> Sequence[Fire]:
         """Expire, fire and promote."""
@@ -348,6 +350,7 @@ class Engine:
             spec=job.spec,
             attempt=job.attempt,
             reason=None if end.outcome is Outcome.SUCCEEDED else describe(end),
+            took_ms=now - finished.claimed_at,
             retry_in_ms=transition.run_at - now if waits and transition.run_at else None,
         )
 

@@ -23,6 +23,9 @@ RETRIES_RANGE = (0, 1000)
 MAX_COMMAND_BYTES = 131_071
 """Linux refuses a single argument of 128 KiB and more (MAX_ARG_STRLEN, terminating NUL included)."""
 
+MASK = "***"
+"""What is shown for a plain value of `env`."""
+
 NoLimit = Literal["none"]
 
 

@@ -10,11 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from queuectl.model.spec import EnvRef, ExitCodes, JobSpec, Keep
+from queuectl.model.spec import MASK, EnvRef, ExitCodes, JobSpec, Keep
 from queuectl.rules.instants import format_instant
 from queuectl.rules.units import format_duration, format_size
-
-MASK = "***"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -102,7 +101,7 @@ def _who_am_i(ctx: Context, options: RunOptions) -> Self:
     pid = os.getpid()
     return Self(
         id=str(uuid.uuid4()),
-        host=socket.gethostname(),
+        host=os.uname().nodename,
         pid=pid,
         pid_mark=process_mark(pid) or "",
         slots=options.slots,

@@ -7,22 +7,23 @@ values of environment variables are masked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from queuectl.model.fire import Fire, StoredSpec
 from queuectl.model.job import Attempt, Job
-from queuectl.model.spec import Backoff, EnvRef, ExitCodes, JobSpec, Keep, Schedule, schedule_zone
+from queuectl.model.spec import MASK, Backoff, EnvRef, ExitCodes, JobSpec, Keep, Schedule, schedule_zone
 from queuectl.model.states import JobState
 from queuectl.model.worker import QueueInfo
-from queuectl.rules.changes import MASK
 from queuectl.rules.instants import format_instant, format_local
-from queuectl.rules.plan import Plan
 from queuectl.rules.units import format_duration, format_size, parse_size
-from queuectl.service.settings import Setting
-from queuectl.service.status import Status
-from queuectl.service.workers import SeenWorker
+
+if TYPE_CHECKING:
+    from queuectl.rules.plan import Plan
+    from queuectl.service.settings import Setting
+    from queuectl.service.status import Status
+    from queuectl.service.workers import SeenWorker
 
 View = dict[str, Any]
 

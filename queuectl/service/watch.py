@@ -9,7 +9,6 @@ from pathlib import Path
 
 from queuectl.engine.journal import event
 from queuectl.model.errors import QueuectlError, StoreUnavailableError
-from queuectl.service.apply import apply
 from queuectl.service.context import Context
 
 _Seen = tuple[tuple[str, int, int, int], ...]
@@ -35,6 +34,8 @@ class Watch:
 
         Where it is the store that is busy or full, the next look tries again.
         """
+        from queuectl.service.apply import apply  # noqa: PLC0415  heavy, and most runs watch nothing
+
         owed, self._owed = self._owed, False
         self._seen = _look_at(self.paths)
         try:

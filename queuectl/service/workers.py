@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ def is_gone(worker: Worker) -> bool:
     """Whether the worker's process is gone. Of workers on other hosts nobody here can tell: False."""
     from queuectl.engine.mark import is_alive  # noqa: PLC0415  only where there are workers
 
-    return worker.host == socket.gethostname() and not is_alive(worker.pid, worker.pid_mark)
+    return worker.host == os.uname().nodename and not is_alive(worker.pid, worker.pid_mark)
 
 
 def _seen(ctx: Context, worker: Worker, now: int) -> SeenWorker:
@@ -120,7 +120,7 @@ def _seen(ctx: Context, worker: Worker, now: int) -> SeenWorker:
 def _still_there(ctx: Context, asked: Sequence[Worker]) -> list[Worker]:
     """Those that aren't dead and are registered, or have left the register and still have a process on this host."""
     registered = {worker.id: worker for worker in ctx.store.workers.list()}
-    here = socket.gethostname()
+    here = os.uname().nodename
     return [
         registered.get(worker.id, worker)
         for worker in asked

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import struct
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -122,7 +121,7 @@ class SqliteDatabase:
         with _told(path):
             if os.path.lexists(target):
                 raise ConflictError(f"{path} exists already; a backup never overwrites a file")
-            partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+            partial = target.with_name(f".{target.name}.{os.urandom(8).hex()}.part")
             _touch(partial)
             try:
                 self._copy_to(partial)
@@ -177,7 +176,7 @@ def _refuse_orphaned_wal(path: Path) -> None:
 def _build(path: Path) -> None:
     """Make a new queue under a temporary name and link it into place: nobody ever sees half of one."""
     make_private_folder(path.parent)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.new")
+    partial = path.with_name(f".{path.name}.{os.urandom(8).hex()}.new")
     _touch(partial)
     try:
         connection = _connect(partial)

@@ -9,10 +9,9 @@ import click
 
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue
-from queuectl.cli.plan_page import say_applied
 from queuectl.cli.progress import tally
 from queuectl.cli.run_options import overrides, run_options
-from queuectl.service.apply import apply
+from queuectl.service.context import Context
 from queuectl.service.run import RunOptions, run
 
 
@@ -47,7 +46,7 @@ def command(
         raise click.UsageError("--watch needs a PATH to watch", click.get_current_context())
     with open_queue(create=True, overrides=overrides(settings)) as ctx:
         if paths:
-            say_applied(apply(ctx, paths).plan)
+            _apply(ctx, paths)
         with tally(wanted=until_idle and ctx.config.log_file is not None) as progress:
             options = RunOptions(
                 slots=slots,
@@ -58,3 +57,10 @@ def command(
                 progress=progress,
             )
             return run(ctx, options)
+
+
+def _apply(ctx: Context, paths: tuple[Path, ...]) -> None:
+    from queuectl.cli.plan_page import say_applied  # noqa: PLC0415  heavy, and most runs have no PATH
+    from queuectl.service.apply import apply  # noqa: PLC0415  the same
+
+    say_applied(apply(ctx, paths).plan)
