@@ -9,11 +9,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
+from queuectl.store.store import Store
+
 DEADLINE_S = 30.0
+
+T = TypeVar("T")
 
 
 class Queuectl:
@@ -74,7 +78,15 @@ class Queuectl:
 
     def states(self) -> dict[int, str]:
         """Return the state of every job by id."""
-        return {job["id"]: job["state"] for job in self.json("list")}
+        return self.look(lambda store: {job.id: job.state.value for job in store.jobs.list()})
+
+    def look(self, at: Callable[[Store], T]) -> T:
+        """Look into the queue without starting a process: for conditions that are asked again and again."""
+        store = Store.open(self.db, create=False) or Store.empty()
+        try:
+            return at(store)
+        finally:
+            store.close()
 
     def wait_until(self, condition: Callable[[], Any], what: str) -> Any:
         """Wait for a condition; return what it returned."""

@@ -72,7 +72,7 @@ def test_every_second_one_job_per_instant_whoever_schedules(queuectl: Queuectl) 
     queuectl.spec("tick", "command: 'true'\nschedule: {every: 1s}\n")
     queuectl("apply", "jobs.d")
     workers = [queuectl.start("run") for _ in range(2)]
-    queuectl.wait_until(lambda: len(queuectl.json("fires")) >= 4, "four fires")
+    queuectl.wait_until(lambda: queuectl.look(lambda store: len(store.fires.list())) >= 4, "four fires")
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(20) == 0
@@ -125,14 +125,14 @@ class TestStopping:
 
     def test_worker_stop_waits_until_it_is_gone(self, queuectl: Queuectl) -> None:
         worker = queuectl.start("run")
-        queuectl.wait_until(lambda: queuectl.json("worker", "list"), "it is registered")
+        queuectl.wait_until(lambda: queuectl.look(lambda store: store.workers.list()), "it is registered")
         queuectl("worker", "stop")
         assert worker.wait(5) == 0
         assert queuectl.json("worker", "list") == []
 
     def test_pause_and_resume_work_across_processes(self, queuectl: Queuectl) -> None:
         queuectl.start("run")
-        queuectl.wait_until(lambda: queuectl.json("worker", "list"), "it is registered")
+        queuectl.wait_until(lambda: queuectl.look(lambda store: store.workers.list()), "it is registered")
         queuectl("worker", "pause")
         queuectl("queue", "pause", "other")
         queuectl("enqueue", "true")

