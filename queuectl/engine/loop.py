@@ -43,7 +43,7 @@ RETENTION_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Self:
+class WorkerSetup:
     """Who this worker is."""
 
     id: str
@@ -98,7 +98,7 @@ class Engine:
         self,
         store: Store,
         config: Config,
-        me: Self,
+        me: WorkerSetup,
         *,
         clock: Clock,
         spawner: Spawner,

@@ -14,7 +14,7 @@ from queuectl.engine.clock import SystemClock
 from queuectl.engine.descriptors import close_on_exec_all, ensure_standard_fds
 from queuectl.engine.journal import Format, event, open_journal
 from queuectl.engine.leftovers import kill_leftovers
-from queuectl.engine.loop import Engine, Self
+from queuectl.engine.loop import Engine, WorkerSetup
 from queuectl.engine.mark import is_alive, process_mark
 from queuectl.engine.processes import Processes
 from queuectl.engine.rescue import Rescuer, left_behind
@@ -97,9 +97,9 @@ def run(ctx: Context, options: RunOptions) -> int:
     return _exit_code(engine, options)
 
 
-def _who_am_i(ctx: Context, options: RunOptions) -> Self:
+def _who_am_i(ctx: Context, options: RunOptions) -> WorkerSetup:
     pid = os.getpid()
-    return Self(
+    return WorkerSetup(
         id=str(uuid.uuid4()),
         host=os.uname().nodename,
         pid=pid,
@@ -112,7 +112,7 @@ def _who_am_i(ctx: Context, options: RunOptions) -> Self:
     )
 
 
-def _rescuer(ctx: Context, me: Self) -> Rescuer:
+def _rescuer(ctx: Context, me: WorkerSetup) -> Rescuer:
     return Rescuer(
         ctx.store,
         host=me.host,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from queuectl.engine.launch import Ended, Key, Launch, Started
-from queuectl.engine.loop import Engine, Self
+from queuectl.engine.loop import Engine, WorkerSetup
 from queuectl.engine.rescue import Rescuer
 from queuectl.model.config import Config
 from queuectl.model.job import Attempt, AttemptEnd, Job, NewJob
@@ -95,7 +95,7 @@ class Simulation:
         self.spawner = FakeSpawner()
         self.killed: list[str] = []
         self.gone = dict(dead_processes or {})
-        me = Self(
+        me = WorkerSetup(
             id=name,
             host="here",
             pid=100 + len(name),
