@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
+
 from queuectl.model.errors import UsageError
 from queuectl.model.job import Job
 from queuectl.model.spec import DEFAULT_QUEUE, EnvRef, JobSpec
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     """`"10m"`, a number of seconds, or a timedelta."""
     Instant = str | datetime | int
     """ISO 8601, an aware datetime, or milliseconds since the epoch."""
+
+_LAST_INSTANT = 253_402_300_799_999
+"""The end of the year 9999, in ms."""
 
 
 class Queue:
@@ -96,7 +101,7 @@ class Queue:
             retries=retries,
             timeout_ms="none" if timeout == "none" else _milliseconds("timeout", timeout),
         )
-        return enqueue(self._ctx, spec, key=key, run_at_ms=self._due(run_at, delay)).job
+        return enqueue(self._ctx, _typed(spec), key=key, run_at_ms=self._due(run_at, delay)).job
 
     def apply(
         self, *paths: str | Path, source: str | None = None, prune: bool = False, adopt: bool = False
@@ -104,7 +109,7 @@ class Queue:
         """Make the queue match spec files and folders, all or nothing."""
         from queuectl.service.apply import apply  # noqa: PLC0415
 
-        return apply(self._ctx, [Path(path) for path in paths], source=source, prune=prune, adopt=adopt)
+        return apply(self._ctx, _files(paths), source=source, prune=prune, adopt=adopt)
 
     def plan(
         self, *paths: str | Path, source: str | None = None, prune: bool = False, adopt: bool = False
@@ -112,7 +117,7 @@ class Queue:
         """Return what `apply` would change."""
         from queuectl.service.apply import plan  # noqa: PLC0415
 
-        return plan(self._ctx, [Path(path) for path in paths], source=source, prune=prune, adopt=adopt)
+        return plan(self._ctx, _files(paths), source=source, prune=prune, adopt=adopt)
 
     def get(self, job: int | str) -> Job:
         """Return a job by its number, its key, or the name of the spec whose newest it is. UnknownError."""
@@ -126,14 +131,16 @@ class Queue:
         states: Collection[JobState | str] | None = None,
         spec: str | None = None,
         queue: str | None = None,
+        labels: Mapping[str, str] | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
-        """Return jobs, newest first."""
+        """Return jobs, newest first; with `labels` those that have all of them."""
         from queuectl.service.jobs import list_jobs  # noqa: PLC0415
         from queuectl.store.jobs import JobFilter  # noqa: PLC0415
 
         wanted = None if states is None else frozenset(map(_state, states))
-        return list_jobs(self._ctx, JobFilter(states=wanted, spec=spec, queue=queue), limit=limit)
+        chosen = JobFilter(states=wanted, spec=spec, queue=queue)
+        return list_jobs(self._ctx, chosen, labels=labels or {}, limit=limit)
 
     def cancel(self, job: int | str, *, reason: str | None = None) -> Job:
         """Waiting → cancelled; running → its worker is asked to stop it. ConflictError when it is over."""
@@ -192,15 +199,33 @@ class Queue:
     def _due(self, run_at: Instant | None, delay: Duration | None) -> int | None:
         if delay is not None:
             return self._ctx.now() + (_milliseconds("delay", delay, allow_zero=True) or 0)
-        if run_at is None or isinstance(run_at, int):
-            return run_at
+        if run_at is None:
+            return None
         from queuectl.rules.instants import parse_instant  # noqa: PLC0415
 
+        if isinstance(run_at, int):
+            if run_at > _LAST_INSTANT:
+                raise UsageError(f"run_at: expected milliseconds up to the year 9999, found {run_at}")
+            return run_at
         try:
             text = run_at if isinstance(run_at, str) else run_at.isoformat()
             return parse_instant(text, zone=self._ctx.config.timezone, now_ms=self._ctx.now())
         except ValueError as error:
             raise UsageError(f"run_at: {error}") from None
+
+
+def _typed(spec: JobSpec) -> JobSpec:
+    """Return the spec if all its values are of their types; else nobody could read the job again."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(spec), JobSpec)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise UsageError(f"a value can't be used: {str(error)[:1].lower()}{str(error)[1:]}") from None
+
+
+def _files(paths: Sequence[str | Path]) -> list[Path]:
+    if not paths:
+        raise UsageError("expected the path of a spec file or folder, found none")
+    return [Path(path) for path in paths]
 
 
 def _milliseconds(field: str, value: Duration | None, *, allow_zero: bool = False) -> Any:

@@ -11,14 +11,13 @@ from typing import Any, BinaryIO, NoReturn
 
 from queuectl.cli.visible import visible
 from queuectl.model.errors import UsageError
-from queuectl.model.spec import JobSpec, NoLimit
+from queuectl.model.spec import DEFAULT_QUEUE, JobSpec, NoLimit
 from queuectl.rules.units import parse_duration
 
 LONGEST_LINE = 1 << 20
 """Bytes of a line or file: more is no job."""
 _JSON = re.compile(r'\s*(?:\{(?:\S|\s*["}])|\[\s*\{)')
 """An object, or an array of them; a group of shell commands is `{ echo hi; }`, a test `[ -e file ]`."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SPELLINGS = {"id": "key", "max_retries": "retries"}
 
 
@@ -28,6 +27,8 @@ class Asked:
 
     spec: JobSpec
     key: str | None
+    place: str | None = None
+    """Where, for errors: `line 3`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class Reader:
             command=command if isinstance(command, str) else tuple(command),
             cwd=current_folder(options),
             env=options.get("env", {}),
-            queue=_queue(options.get("queue", "default")),
+            queue=options.get("queue", DEFAULT_QUEUE),
             priority=options.get("priority", 0),
             retries=options.get("retries"),
             timeout_ms=None if timeout is None else _timeout(timeout),
@@ -91,8 +92,8 @@ def parse_json(text: str) -> Any:
         raise UsageError(_broken(text, error)) from None
     except RecursionError:
         raise UsageError("the JSON is nested too deep") from None
-    except ValueError as error:
-        raise UsageError(f"the JSON holds a value that can't be used: {error}") from None
+    except ValueError:  # more digits than Python reads
+        raise UsageError("the JSON holds a number with thousands of digits") from None
 
 
 def batches(stream: BinaryIO) -> Iterator[list[tuple[int, str]]]:
@@ -118,17 +119,11 @@ def current_folder(options: Mapping[str, Any]) -> str:
 def _lines(lines: Iterable[bytes], first: int) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(lines, first):
         try:
-            text = line.decode().strip()
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError:
             raise UsageError(f"line {number} is not UTF-8") from None
         if text:
             yield number, text
-
-
-def _queue(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"--queue: expected a name of letters, digits and . _ -, found '{visible(name)}'")
-    return name
 
 
 def _timeout(text: str) -> int | NoLimit:

@@ -8,9 +8,11 @@ from queuectl.model.config import Config
 
 KEYS: dict[str, str] = {field.name.replace("_", "-"): field.metadata["meaning"] for field in fields(Config)}
 """Key → what it means."""
+OTHER_NAMES = frozenset({"timeout"})
+"""Words for keys that people bring from elsewhere."""
 
 
 def key_named(word: str) -> str | None:
     """Return the key that a word names, `-` or `_`, any case; None when there is none."""
     plain = word.lower().replace("_", "-")
-    return plain if plain in KEYS else None
+    return plain if plain in KEYS or plain in OTHER_NAMES else None

@@ -8,7 +8,7 @@ import click
 
 from queuectl.cli.json_output import Output, print_object
 from queuectl.cli.output_page import last_lines, safe_text
-from queuectl.cli.shown import command_text
+from queuectl.cli.shown import command_text, env_text
 from queuectl.cli.tables import Column, print_fields, print_table, styled_state
 from queuectl.cli.times import full, now_ms, rough, utc
 from queuectl.cli.visible import visible
@@ -66,7 +66,7 @@ def _fields(ctx: Context, job: Job, now: int) -> Iterator[tuple[str, object]]:
     yield "folder", frozen.cwd
     yield (
         "env",
-        "\n".join(f"{name}={_env_text(value)}" for name, value in views.masked(frozen.env).items()) or None,
+        "\n".join(f"{name}={env_text(value)}" for name, value in views.masked(frozen.env).items()) or None,
     )
     yield "env file", "\n".join(frozen.env_file) or None
     yield from _origin(ctx, job)
@@ -107,12 +107,6 @@ def _origin(ctx: Context, job: Job) -> Iterator[tuple[str, object]]:
         dirty = " with local changes" if found.apply.git_dirty else ""
         from_commit = f" from commit {commit[:12]}{dirty}" if commit else ""
         yield "applied", f"{utc(found.apply.at)} by {found.apply.who}{from_commit}"
-
-
-def _env_text(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"({name} {where})" for name, where in value.items())
-    return str(value)
 
 
 def _attempt_row(attempt: Attempt, now: int) -> Sequence[object]:

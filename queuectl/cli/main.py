@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
-
-import click
-from click.shell_completion import shell_complete
+from typing import TYPE_CHECKING, NoReturn
 
 from queuectl.cli.streams import abandon, finish, prepare
 from queuectl.model.errors import InvalidSpecError, QueuectlError, UsageError
+
+if TYPE_CHECKING:
+    import click
 
 PROGRAM = "queuectl"
 COMPLETION = "_QUEUECTL_COMPLETE"
 BROKEN_PIPE = 141
 """What a shell shows for a program that SIGPIPE ended: the reader had enough."""
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 def main() -> NoReturn:
     """Run the command line of this process and exit."""
+    _speak_utf8()
     prepare()
+    signal.signal(signal.SIGTERM, _end)
     code = run(sys.argv[1:])
     sys.exit(code)
 
@@ -30,6 +35,8 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; return its exit code. Errors are one line on stderr."""
     try:
+        import click  # noqa: PLC0415  40 ms in which Ctrl-C would show a traceback
+
         code = _dispatch([_decoded(argument) for argument in arguments])
         finish()
     except BrokenPipeError:
@@ -54,8 +61,8 @@ def run(arguments: Sequence[str]) -> int:
         if os.environ.get("QUEUECTL_DEBUG"):
             raise
         abandon()
-        where = f"{error.filename}: " if error.filename else ""
-        _say(f"{where}{error.strerror or error}")
+        where = error.filename or ("output" if error.errno == errno.ENOSPC else None)
+        _say(f"{where}: {error.strerror or error}" if where else f"{error.strerror or error}")
         return 1
     except Exception as error:
         if os.environ.get("QUEUECTL_DEBUG"):
@@ -65,7 +72,21 @@ def run(arguments: Sequence[str]) -> int:
     return code
 
 
+def _end(_number: int, _frame: object) -> NoReturn:
+    """End as SIGTERM would, but leave no half-made file behind."""
+    sys.exit(TERMINATED)
+
+
+def _speak_utf8() -> None:
+    """Start again where the locale is plain C and Python was told to obey it: names of files couldn't be said."""
+    if sys.getfilesystemencoding() != "utf-8":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606  ourselves
+
+
 def _dispatch(arguments: list[str]) -> int:
+    import click  # noqa: PLC0415  as above
+    from click.shell_completion import shell_complete  # noqa: PLC0415
+
     from queuectl.cli.app import app  # noqa: PLC0415  errors while it is imported are shown too
 
     if COMPLETION in os.environ:
@@ -87,6 +108,8 @@ def _decoded(argument: str) -> str:
 
 
 def _usage_line(error: click.ClickException) -> str:
+    import click  # noqa: PLC0415  as above
+
     message = " ".join(error.format_message().split())
     if isinstance(error, click.NoSuchOption) and error.possibilities:
         message = f"no such option {error.option_name}, did you mean {sorted(error.possibilities)[0]}?"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from queuectl.cli import params
+from queuectl.cli.times import now_ms
+
 if TYPE_CHECKING:
+    from queuectl.model.config import Config
     from queuectl.service.context import Context
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -22,6 +27,21 @@ def open_queue(
     from queuectl.service.context import opened  # noqa: PLC0415  imports the store
 
     return opened(database(), create=create, overrides=overrides or {})
+
+
+def open_queue_for(
+    paths: Sequence[Path], *, overrides: Mapping[str, str] | None = None
+) -> AbstractContextManager[Context]:
+    """Open the queue to apply spec files to it; where they are wrong, a missing one is not made."""
+    from queuectl.service.context import opened  # noqa: PLC0415  as above
+
+    def check(config: Config) -> None:
+        if paths:
+            from queuectl.service.apply import validate  # noqa: PLC0415  only for the first apply
+
+            validate(paths, config, now=now_ms())
+
+    return opened(database(), create=True, overrides=overrides or {}, before_making=check)
 
 
 def database() -> str | None:
@@ -57,6 +77,14 @@ def output_option(command: Decorated) -> Decorated:
         metavar="FORMAT",
         help="table for people, json or jsonl for programs.",
     )(command)
+
+
+def label_option(command: Decorated) -> Decorated:
+    """Add `--label NAME=VALUE`, given to the command as `labels`."""
+    return click.option(
+        "-l", "--label", "labels", multiple=True, metavar="NAME=VALUE", callback=params.pairs,
+        help="Only with this label; may be given again.",
+    )(command)  # fmt: skip
 
 
 def yes_option(command: Decorated) -> Decorated:

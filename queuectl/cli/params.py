@@ -43,10 +43,8 @@ def states(
     return tuple(_state(word, parameter) for value in values for word in value.split(",") if word)
 
 
-def environment(
-    _context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
-) -> dict[str, str]:
-    """Read `NAME=VALUE` settings."""
+def pairs(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Read options that are `NAME=VALUE`, as a mapping."""
     for value in values:
         if not value.partition("=")[1] or value.startswith("="):
             raise bad(parameter, f"expected NAME=VALUE, found '{value}'")

@@ -28,7 +28,7 @@ def counter(what: str) -> Iterator[Callable[[int], None]]:
     try:
         yield lambda done: click.echo(f"\r{done:,} {what}", err=True, nl=False)
     finally:
-        click.echo(err=True)
+        click.echo("\r\x1b[K", err=True, nl=False)  # what came of it is said in its place
 
 
 @contextmanager

@@ -47,6 +47,13 @@ def command_text(command: str | Sequence[str]) -> str:
     return command if isinstance(command, str) else shlex.join(command)
 
 
+def env_text(value: object) -> str:
+    """Return a masked value or a reference of an environment, as `masked` gives them."""
+    if isinstance(value, dict):
+        return ", ".join(f"({name} {where})" for name, where in value.items())
+    return str(value)
+
+
 def when(job: Job, now: int) -> str:
     """Say what matters of a job's times: when it runs next, since when it runs or waits, or when it ended."""
     match job.state:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
@@ -52,7 +52,10 @@ def utc(at: int) -> str:
 
 def local(at: int) -> str:
     """Write an instant in this machine's time zone: `2026-03-29 03:00:00 CEST`."""
-    return datetime.fromtimestamp(at // SECOND).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    try:
+        return datetime.fromtimestamp(at // SECOND).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    except (ValueError, OverflowError):  # the year 10000, in zones that are ahead
+        return datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def in_zone(at: int, zone: str, now: int) -> str:

@@ -15,10 +15,12 @@ CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 class Signals:
     """Catches signals while it is entered, and sleeps until one comes or a deadline passes.
 
-    Must be entered in the main thread, where Python delivers signals.
+    Must be entered in the main thread, where Python delivers signals. `last`: nothing but the end of the process
+    follows, so those that ask for it are ignored from then on instead of cutting it short.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, last: bool = False) -> None:
+        self._last = last
         self._reader, self._writer = socket.socketpair()
         for end in (self._reader, self._writer):
             end.setblocking(False)
@@ -37,7 +39,8 @@ class Signals:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            ends = self._last and number is not signal.SIGCHLD
+            signal.signal(number, signal.SIG_IGN if ends else handler)  # type: ignore[arg-type]
         signal.set_wakeup_fd(self._wakeup_before)
         self._selector.close()
         self._reader.close()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from queuectl.model.spec import MAX_COMMAND_BYTES, PRIORITY_RANGE, RETRIES_RANGE, JobSpec
 
 MAX_KEY_LENGTH = 200
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def check_job(spec: JobSpec) -> None:
@@ -18,14 +21,24 @@ def check_job(spec: JobSpec) -> None:
         _check_text("command", argument)
     for name, value in spec.env.items():
         _check_text("env", name)
-        if not name or "=" in name:
-            raise ValueError(f"env: expected the name of a variable, found {name!r}")
+        if not name or "=" in name or name.startswith("QUEUECTL_"):
+            what = "the name of a variable, without = and not QUEUECTL_… (the worker sets those)"
+            raise ValueError(f"env: expected {what}; found {name!r}")
         if isinstance(value, str):
             _check_text(f"env {name}", f"{name}={value}")
     _check_text("cwd", spec.cwd or "")
-    _check_text("queue", spec.queue)
+    check_queue(spec.queue)
     _check_range("priority", spec.priority, PRIORITY_RANGE)
     _check_range("retries", spec.retries or 0, RETRIES_RANGE)
+
+
+def check_queue(name: str) -> None:
+    """Raise ValueError for what is no name of a queue."""
+    if not _NAME.fullmatch(name):
+        expected = (
+            "a name of 1 to 100 letters, digits, dots, underscores and hyphens, the first a letter or digit"
+        )
+        raise ValueError(f"queue: expected {expected}; found {name[:100]!r}")
 
 
 def check_key(key: str) -> None:

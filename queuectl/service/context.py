@@ -52,15 +52,20 @@ def opened(
     create: bool,
     overrides: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
+    before_making: Callable[[Config], object] = lambda _: None,
 ) -> Iterator[Context]:
     """Open the queue that `db`, or else the environment, names; close it at the end of the block.
 
-    A missing queue is made with `create`, else `Context.exists` is False. `overrides` are settings by key.
+    A missing queue is made with `create`, else `Context.exists` is False. `before_making` is called with the
+    configuration first: what it raises leaves nothing behind. `overrides` are settings by key.
     Raises UsageError for a setting that can't be used, StoreUnavailableError and StoreInvalidError.
     """
     environ = os.environ if environ is None else environ
     path = Path(os.path.realpath(database_path(db, environ)))
-    found = Store.open(path, create=create)
+    found = Store.open(path, create=False)
+    if found is None and create:
+        before_making(effective({}, environ, overrides))
+        found = Store.open(path, create=True)
     store = Store.empty() if found is None else found
     try:
         config = effective(store.settings.all(), environ, overrides)

@@ -22,14 +22,15 @@ class Detached:
     """A worker in the background."""
 
     pid: int
-    worker: str
+    worker: str | None
+    """Its id; None when it has ended already, because there was nothing to do."""
     log_file: Path
 
 
 def detach(ctx: Context, arguments: Sequence[str], log_file: Path) -> Detached:
     """Start `queuectl ARGUMENTS…` as a daemon, and return when its worker is registered.
 
-    Its log file is appended to (0600). Raises QueuectlError with the log's last line when it ends before that.
+    Its log file is appended to (0600). Raises QueuectlError with the log's last line when it fails before that.
     """
     make_private_folder(log_file.parent)
     log = os.open(log_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -52,6 +53,8 @@ def detach(ctx: Context, arguments: Sequence[str], log_file: Path) -> Detached:
                 process.returncode = 0  # it is on its own now: not a child that somebody must wait for
                 return Detached(pid=process.pid, worker=worker.id, log_file=log_file)
         time.sleep(0.02)
+    if process.poll() == 0:
+        return Detached(pid=process.pid, worker=None, log_file=log_file)
     if process.poll() is None:
         process.kill()
     raise QueuectlError(f"the worker did not start: {_last_line(log_file)} (see {log_file})")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ class Request:
     key: str | None = None
     run_at_ms: int | None = None
     """Beats the spec's own; None is at once."""
+    place: str | None = None
+    """Where it was asked for, for errors: `line 3`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +52,26 @@ def enqueue(ctx: Context, spec: JobSpec, *, key: str | None = None, run_at_ms: i
 def enqueue_all(ctx: Context, requests: Iterable[Request]) -> list[Enqueued]:
     """Enqueue many jobs, all or none. All requests are read before the queue is locked."""
     folders: set[str] = set()
-    checked = [_checked(request, folders) for request in requests]
+    checked: list[Request] = []
+    for request in requests:
+        with _placed(request):
+            checked.append(_checked(request, folders))
     now = ctx.now()
+    made: list[Enqueued] = []
     with ctx.store.transaction():
-        return [_enqueue(ctx, request, now) for request in checked]
+        for request in checked:
+            with _placed(request):
+                made.append(_enqueue(ctx, request, now))
+    return made
+
+
+@contextmanager
+def _placed(request: Request) -> Iterator[None]:
+    """Begin what is wrong with a request with its place."""
+    try:
+        yield
+    except (UsageError, ConflictError) as error:
+        raise type(error)(f"{request.place}: {error}" if request.place else str(error)) from None
 
 
 def _checked(request: Request, folders: set[str]) -> Request:
@@ -71,7 +90,9 @@ def _checked(request: Request, folders: set[str]) -> Request:
     if cwd not in folders and not Path(cwd).is_dir():
         raise UsageError(f"cwd: there is no folder {cwd}")
     folders.add(cwd)
-    return Request(spec=replace(spec, cwd=cwd), key=request.key, run_at_ms=request.run_at_ms)
+    return Request(
+        spec=replace(spec, cwd=cwd), key=request.key, run_at_ms=request.run_at_ms, place=request.place
+    )
 
 
 def _enqueue(ctx: Context, request: Request, now: int) -> Enqueued:

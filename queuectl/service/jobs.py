@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,6 +25,7 @@ PURGED_BY_DEFAULT = frozenset({JobState.COMPLETED, JobState.CANCELLED})
 BATCH = 1000
 """Jobs changed in one transaction, so that workers never wait long."""
 ALL_JOBS = JobFilter()
+NO_LABELS: Mapping[str, str] = {}
 _LONGEST_NUMBER = 19
 
 
@@ -38,9 +40,20 @@ def find(ctx: Context, text: str) -> Job:
     return found or _unknown(ctx, text)
 
 
-def list_jobs(ctx: Context, wanted: JobFilter = ALL_JOBS, *, limit: int = 100) -> list[Job]:
-    """Return jobs, newest first."""
-    return ctx.store.jobs.list(wanted, limit=limit)
+def list_jobs(
+    ctx: Context, wanted: JobFilter = ALL_JOBS, *, labels: Mapping[str, str] = NO_LABELS, limit: int = 100
+) -> list[Job]:
+    """Return jobs, newest first; of those with labels only the ones that have all of `labels`."""
+    if not labels:
+        return ctx.store.jobs.list(wanted, limit=limit)
+    found: list[Job] = []
+    while len(found) < limit:
+        batch = ctx.store.jobs.list(wanted, limit=BATCH)
+        found += [job for job in batch if labels.items() <= job.frozen.labels.items()]
+        if len(batch) < BATCH:
+            break
+        wanted = replace(wanted, before_id=batch[-1].id)
+    return found[:limit]
 
 
 def attempts(ctx: Context, job: Job) -> Sequence[Attempt]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from queuectl.model.errors import UnknownError
+from queuectl.model.errors import UnknownError, UsageError
 from queuectl.model.worker import QueueInfo
+from queuectl.rules.limits import check_queue
 from queuectl.rules.nearest import did_you_mean
 from queuectl.service.context import Context
 
@@ -29,7 +30,14 @@ def list_queues(ctx: Context) -> list[QueueInfo]:
 
 
 def pause(ctx: Context, name: str) -> QueueChange:
-    """Open → paused: its jobs wait, those that run go on. A queue that no job has named yet may be paused too."""
+    """Open → paused: its jobs wait, those that run go on. A queue that no job has named yet may be paused too.
+
+    UsageError for what can't be a queue's name.
+    """
+    try:
+        check_queue(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     with ctx.store.transaction():
         known = name in _names(ctx)
         return QueueChange(

@@ -19,8 +19,9 @@ from queuectl.engine.mark import is_alive, process_mark
 from queuectl.engine.processes import Processes
 from queuectl.engine.rescue import Rescuer, left_behind
 from queuectl.engine.signals import Signals
-from queuectl.model.errors import StoreUnavailableError
+from queuectl.model.errors import StoreUnavailableError, UsageError
 from queuectl.model.states import JobState, Outcome
+from queuectl.rules.limits import check_queue
 from queuectl.service.context import Context
 from queuectl.service.watch import Watch
 
@@ -56,11 +57,17 @@ def run(ctx: Context, options: RunOptions) -> int:
 
     Takes the process over while it runs: signals, the working directory at times. Main thread only.
     """
+    _check(options)
     if options.own_process:
         ensure_standard_fds()
         close_on_exec_all()
     if options.log_format is not None:
         open_journal(options.log_format, ctx.config.log_level, ctx.config.log_file)
+    with Signals(last=options.own_process) as signals:  # from the start: a stop that comes early is heard
+        return _run(ctx, options, signals)
+
+
+def _run(ctx: Context, options: RunOptions, signals: Signals) -> int:
     me = _who_am_i(ctx, options)
     processes = Processes(ctx.log_dir, own_process=options.own_process)
     engine = Engine(
@@ -73,28 +80,37 @@ def run(ctx: Context, options: RunOptions) -> int:
         on_poll=lambda: _on_poll(ctx, engine, watch, options),
     )
     watch = Watch(ctx, options.watch)
-    with Signals() as signals:
-        engine.join()
-        event(
-            "worker started",
-            worker=me.id,
-            pid=me.pid,
-            slots=me.slots,
-            db=me.db,
-            queues=",".join(me.queues) or None,
-        )
-        try:
+    engine.join()
+    event(
+        "worker started",
+        worker=me.id,
+        pid=me.pid,
+        slots=me.slots,
+        db=me.db,
+        queues=",".join(me.queues) or None,
+    )
+    try:
+        wait = 0
+        while not engine.done:
+            _obey(signals.wait(wait), engine, processes, watch)
             wait = engine.tick()
-            while not engine.done:
-                _obey(signals.wait(wait), engine, processes, watch)
-                wait = engine.tick()
-        finally:
-            _end_all(processes, signals)
-        engine.leave()
+    finally:
+        _end_all(processes, signals)
+    engine.leave()
     event("worker stopped", worker=me.id, ended=engine.tally.ended, dead=engine.tally.dead or None)
     if engine.displaced:
         raise StoreUnavailableError(f"{ctx.path} was moved or deleted while the worker ran, so it stopped")
     return _exit_code(engine, options)
+
+
+def _check(options: RunOptions) -> None:
+    if options.slots < 1:
+        raise UsageError(f"slots: expected at least 1, found {options.slots}")
+    try:
+        for name in options.queues:
+            check_queue(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _who_am_i(ctx: Context, options: RunOptions) -> WorkerSetup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
@@ -59,7 +60,7 @@ def _respelled(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _wrong_key(key: Any) -> Iterator[Problem]:
     if key is not None and (not isinstance(key, str) or not key):
-        yield Problem(("key",), "key: expected a text that isn't empty")
+        yield Problem(("key",), f"key: expected a text that isn't empty, found {json.dumps(key)[:40]}")
     yield from _wrong_texts(key, ("key",))
 
 

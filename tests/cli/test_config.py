@@ -50,7 +50,7 @@ def test_set_several(cli: Cli):
         (["set", "timezone", "Europe/Berln"], "Europe/Berln"),
         (["get", "max-retires"], "did you mean 'max-retries'?"),
         (["unset", "nope"], "no configuration key 'nope'"),
-        (["max-retires", "5"], "no such command 'max-retires'"),
+        (["max-retires", "5"], "did you mean 'max-retries'?"),
     ],
 )
 def test_what_can_t_be_set(cli: Cli, words: list[str], says: str):
@@ -161,3 +161,8 @@ def test_completion(ran: Path, typed: str, proposed: str):
     done = in_process(ran, _QUEUECTL_COMPLETE="bash_complete", **words)
     assert f"plain,{proposed}" in done.stdout.decode().splitlines()
     assert done.stderr == b""
+
+
+def test_a_word_from_elsewhere_needs_no_verb(cli: Cli):
+    assert cli("config", "timeout", "5m").out == "default-timeout = 5m\n"
+    assert cli("config", "timeout").out == "5m\n"

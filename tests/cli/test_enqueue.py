@@ -179,7 +179,7 @@ def test_broken_json_is_shown_with_its_place(cli: Cli):
         (["date", "--run-at", "2026-02-30"], "--run-at: day of 2026-02"),
         (["date", "--delay", "1h", "--run-at", "2026-03-30"], "exclude each other"),
         (["date", "--env", "FOO"], "expected NAME=VALUE, found 'FOO'"),
-        (["date", "--queue", "a b"], "--queue: expected a name"),
+        (["date", "--queue", "a b"], "queue: expected a name"),
         (["date", "--cwd", "nowhere"], "there is no folder"),
         (["date", "--key", ""], "key: expected"),
         (["date\0"], "NUL"),
@@ -226,3 +226,46 @@ def test_the_current_folder_is_gone(cli: Cli, tmp_path: Path):
     assert result.code == 2
     assert result.err == "queuectl: the current folder is not there any more; name one with --cwd\n"
     assert cli("enqueue", "date", "--cwd", str(tmp_path)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('true\n\n{"command": "true", "cwd": "/nowhere/at/all"}\n', "line 3: cwd: there is no folder"),
+        ('{"command": "a", "key": "k"}\n{"command": "b", "key": "k"}\n', "line 2: the key 'k'"),
+        ('true\n{"command": "a\\u0000b"}\n', "line 2: command: a NUL"),
+    ],
+)
+def test_what_the_queue_has_against_a_line_names_it(cli: Cli, lines: str, says: str):
+    result = cli("enqueue", "-", stdin=lines)
+    assert result.code in {1, 2}
+    assert says in result.err
+    assert "nothing was enqueued" in result.err
+    assert cli("list", "-o", "json").json == []
+
+
+def test_what_the_queue_has_against_an_entry_names_it(cli: Cli, tmp_path: Path):
+    (tmp_path / "jobs.json").write_text('[{"command": "a"}, {"command": "b", "cwd": "/nowhere/at/all"}]')
+    result = cli("enqueue", "--file", "jobs.json")
+    assert (result.code, result.out) == (2, "")
+    assert "jobs.json, entry 2: cwd: there is no folder" in result.err
+
+
+def test_a_byte_order_mark_before_lines_is_no_part_of_the_command(cli: Cli):
+    cli("enqueue", "-", stdin=b'\xef\xbb\xbfecho 1\n{"command": "echo 2"}\n')
+    assert [job["command"] for job in cli("list", "-o", "json").json] == ["echo 2", "echo 1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-", "x"], "- stands alone"),
+        (["--env", "QUEUECTL_DB=x", "true"], "QUEUECTL_…"),
+        (['{"id": 7, "command": "true"}'], "found 7"),
+        (['{"command": "true", "retries": ' + "9" * 5000 + "}"], "thousands of digits"),
+    ],
+)
+def test_what_can_t_be_enqueued(cli: Cli, words: list[str], says: str):
+    result = cli("enqueue", *words)
+    assert (result.code, result.out) == (2, "")
+    assert says in result.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -73,3 +74,13 @@ def test_words():
     assert plural(12_345, "job") == "12,345 jobs"
     assert command_text(["pg_dump", "my db"]) == "pg_dump 'my db'"
     assert command_text("a | b") == "a | b"
+
+
+def test_the_end_of_time_can_be_shown_in_a_zone_that_is_past_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert full(253_402_300_799_000, NOW).startswith("9999-12-31T23:59:59Z")
+    finally:
+        monkeypatch.undo()
+        time.tzset()

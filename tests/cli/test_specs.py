@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli, in_process
+from tests.cli.conftest import Cli, clean_environment, in_process
 
 
 def test_apply_prints_its_plan(cli: Cli, jobs_d: Path):
@@ -208,3 +209,56 @@ def test_get_names_the_file_and_the_commit(cli: Cli, tmp_path: Path, jobs_d: Pat
 
 def test_schema(cli: Cli):
     assert "$schema" in cli("schema").json
+
+
+@pytest.mark.parametrize("command", ["apply", "run"])
+def test_invalid_files_make_no_queue(cli: Cli, tmp_path: Path, command: str):
+    (tmp_path / "bad.yaml").write_text("comand: date\n")
+    assert cli(command, "bad.yaml").code == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+def test_labels_choose_specs_and_jobs(cli: Cli, tmp_path: Path):
+    (tmp_path / "jobs.yaml").write_text(
+        "jobs:\n"
+        "  load: {command: 'true', labels: {team: data, tier: 1}}\n"
+        "  mail: {command: 'true', labels: {team: web, tier: 1}}\n"
+        "  bare: {command: 'true'}\n"
+    )
+    cli("apply", "jobs.yaml")
+
+    def chosen(*words: str) -> tuple[list[str], list[str]]:
+        specs, jobs = cli("spec", "list", *words, "-o", "json"), cli("list", *words, "-o", "json")
+        return sorted(row["name"] for row in specs.json), sorted(row["spec"] for row in jobs.json)
+
+    assert chosen("--label", "team=data") == (["load"], ["load"])
+    assert chosen("--label", "tier=1") == (["load", "mail"], ["load", "mail"])
+    assert chosen("--label", "tier=1", "--label", "team=web") == (["mail"], ["mail"])
+    assert chosen("--label", "team=nobody") == ([], [])
+    assert cli("list", "--label", "team").code == 2
+
+
+def test_spec_show_writes_references_as_get_does(cli: Cli, tmp_path: Path):
+    (tmp_path / "job.yaml").write_text("command: env\nenv: {TOKEN: {from_env: T}, B: x}\nenv_file: .env\n")
+    cli("apply", "job.yaml")
+    shown = cli("spec", "show", "job").out
+    assert "TOKEN=(from_env T)\n" in shown
+    assert "B=***\n" in shown
+    assert f"{tmp_path}/.env\n" in shown
+
+
+def test_next_shows_whole_instants_on_a_narrow_terminal(tmp_path: Path):
+    (tmp_path / "a-name-that-is-rather-long-for-its-column.yaml").write_text(
+        "command: x\nschedule: {every: 15m}\n"
+    )
+    program = (
+        "import sys; sys.stdout.isatty = lambda: True\n"
+        "from queuectl.cli.main import run; sys.exit(run(['next', '.']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=clean_environment(tmp_path), cwd=tmp_path, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert re.search(r"T\d\d:\d\d:\d\dZ +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC +now", done.stdout), (
+        done.stdout + done.stderr
+    )

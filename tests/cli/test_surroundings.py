@@ -61,7 +61,7 @@ def test_a_full_disk(ran: Path):
     commands = ("list", "list -o json", "logs 1", "status", "--help")
     done = shell(ran, "".join(f"queuectl {command} >/dev/full; echo $?; " for command in commands))
     assert done.stdout.split() == ["1"] * len(commands)
-    assert done.stderr == "queuectl: No space left on device\n" * len(commands)
+    assert done.stderr == "queuectl: output: No space left on device\n" * len(commands)
 
 
 def test_a_reader_that_has_enough(ran: Path):
@@ -299,3 +299,32 @@ def test_stop_now_gives_the_job_back(cli: Cli, tmp_path: Path):
 
 def test_python_m_queuectl_is_the_same(tmp_path: Path):
     assert in_process(tmp_path, "--version").stdout == b"queuectl 0.1.0\n"
+
+
+def test_a_detached_worker_that_finds_nothing_to_do(cli: Cli, tmp_path: Path):
+    ended = cli("worker", "start", "--detach", "--until-idle")
+    assert ended.code == 0, ended.err
+    assert "worker" in ended.out
+    wait_until(lambda: cli("worker", "list", "-o", "json").json == [], "the worker to end")
+
+
+def test_names_of_files_in_a_plain_c_locale(tmp_path: Path):
+    spec = tmp_path / "jobs-ü" / "größe.yaml"
+    spec.parent.mkdir()
+    spec.write_text("name: size\ncommand: echo ü\n")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "QUEUECTL_DB": str(tmp_path / "ü.db")}
+    applied = in_process(tmp_path, "apply", "jobs-ü", **plain)
+    assert applied.stdout.decode().startswith("+ size  jobs-ü/größe.yaml\n"), applied.stderr
+    assert "ü.db" in {path.name for path in tmp_path.iterdir()}
+
+
+def test_sigterm_while_a_command_waits_lets_it_clean_up(cli: Cli, tmp_path: Path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "queuectl", "enqueue", "-", "-o", "json"], stdin=subprocess.PIPE,
+        env=clean_environment(tmp_path), cwd=tmp_path,
+    )  # fmt: skip
+    wait_until((tmp_path / "queue.db").exists, "the queue")
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert not list(tmp_path.glob(".queue.db.*"))

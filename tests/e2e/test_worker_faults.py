@@ -28,3 +28,13 @@ def test_workers_that_were_stopped_past_the_lease_take_nothing_from_each_other(q
     for worker in workers:
         worker.send_signal(signal.SIGCONT)
     queuectl.wait_until(lambda: set(queuectl.states().values()) == {"completed"}, "both complete")
+
+
+def test_a_sigterm_after_the_last_word_changes_nothing(queuectl: Queuectl) -> None:
+    for attempt in range(3):
+        worker = queuectl.start("run", "--until-idle")
+        log = queuectl.folder / f"run{attempt}.log"
+        while "worker stopped" not in log.read_text() and worker.poll() is None:
+            pass  # no pause: what is looked for is over in milliseconds
+        worker.terminate()
+        assert worker.wait(10) == 0

@@ -114,3 +114,12 @@ def test_durability_reaches_the_connection(tmp_path: Path) -> None:
         with opened(db, create=True, environ={}, overrides={"durability": durability}) as ctx:
             connection = ctx.store.database._connection  # type: ignore[attr-defined]
             assert connection.pragma("synchronous") == synchronous
+
+
+def test_a_setting_that_can_t_be_used_makes_no_queue(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UsageError, match="QUEUECTL_LEASE"),
+        opened(str(tmp_path / "q.db"), create=True, environ={"QUEUECTL_LEASE": "x"}),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,7 @@ import pytest
 
 from queuectl import Queue
 from queuectl.model.errors import ConflictError, UnknownError, UsageError
+from queuectl.model.spec import EnvRef
 from queuectl.model.states import JobState
 from tests.service.applying import write
 
@@ -169,3 +170,44 @@ def test_importing_it_is_cheap() -> None:
     }
     assert heavy.isdisjoint(modules)
     assert "queuectl.queue" in modules
+
+
+@pytest.mark.parametrize(
+    ("command", "fields", "says"),
+    [
+        ("x", {"env": {"A": 1}}, "env"),
+        ("x", {"retries": True}, "retries"),
+        ("x", {"priority": "5"}, "priority"),
+        ("x", {"queue": "a b"}, "queue"),
+        ("x", {"run_at": 2**60}, "run_at"),
+        (["echo", 1], {}, "command"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(
+    queue: Queue, command: Any, fields: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(UsageError, match=says):
+        queue.enqueue(command, **fields)
+    assert queue.list() == []
+
+
+def test_references_pass(queue: Queue) -> None:
+    assert queue.enqueue("x", env={"A": EnvRef(from_env="B")}).frozen.env == {"A": EnvRef(from_env="B")}
+
+
+def test_a_run_or_an_apply_of_nothing_is_refused(queue: Queue) -> None:
+    with pytest.raises(UsageError, match="slots"):
+        queue.run(slots=0)
+    with pytest.raises(UsageError, match="queue"):
+        queue.run(queues=["a b"])
+    with pytest.raises(UsageError, match="found none"):
+        queue.apply()
+
+
+def test_labels_are_found_however_far_back(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuectl.service.jobs.BATCH", 2)
+    queue.apply(write(queue.context.path.parent / "jobs.d", {"old.yaml": "command: x\nlabels: {team: a}\n"}))
+    for _ in range(5):
+        queue.enqueue("y")
+    assert [job.spec for job in queue.list(labels={"team": "a"})] == ["old"]
+    assert queue.list(labels={"team": "b"}) == []

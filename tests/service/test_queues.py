@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from queuectl.model.errors import UnknownError
+from queuectl.model.errors import UnknownError, UsageError
 from queuectl.model.states import WAITING, JobState
 from queuectl.service import queues
 from queuectl.service.context import Context
@@ -58,3 +58,10 @@ def test_clear_cancels_what_waits_in_one_queue(
         assert state not in WAITING or now.reason == "queue mail cleared by ada@mill"
     assert bench.now(other).state is JobState.PENDING
     assert queues.clear(ctx, "mail") == 0
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-x", "a\n"])
+def test_what_can_t_be_a_queue_is_not_paused(ctx: Context, name: str) -> None:
+    with pytest.raises(UsageError, match="queue: expected a name"):
+        queues.pause(ctx, name)
+    assert queues.list_queues(ctx) == []

@@ -10,7 +10,7 @@ import click
 from queuectl.cli.confirm import confirmed
 from queuectl.cli.json_output import Output, print_object
 from queuectl.cli.lazy import Command
-from queuectl.cli.options import database_option, open_queue, output_option, yes_option
+from queuectl.cli.options import database_option, open_queue, open_queue_for, output_option, yes_option
 from queuectl.cli.plan_page import print_plan, print_remarks, summary
 from queuectl.cli.shown import plural
 from queuectl.rules.plan import Plan
@@ -58,7 +58,7 @@ def command(
     plan_options: dict[str, Any] = {
         "source": source, "prune": prune, "adopt": adopt, "allow_empty": allow_empty,
     }  # fmt: skip
-    with open_queue(create=not dry_run) as ctx:
+    with open_queue(create=False) if dry_run else open_queue_for(paths) as ctx:
         if dry_run:
             plan = service.plan(ctx, paths, **plan_options)
             print_remarks(plan)

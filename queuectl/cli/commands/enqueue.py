@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from queuectl.cli.waiting import exit_code, wait_for
 from queuectl.model.errors import QueuectlError, UsageError
 from queuectl.model.job import Job
 from queuectl.model.spec import PRIORITY_RANGE, RETRIES_RANGE
-from queuectl.rules.limits import check_job
 from queuectl.service.context import Context
 from queuectl.service.enqueue import Enqueued, Request, enqueue_all
 
@@ -63,9 +63,7 @@ from queuectl.service.enqueue import Enqueued, Request, enqueue_all
 @click.option(
     "-k", "--key", "--id", "key", metavar="K", help="Unique name; if it exists already, that is its job."
 )
-@click.option(
-    "-e", "--env", multiple=True, metavar="NAME=VALUE", callback=params.environment, help="A variable."
-)
+@click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", callback=params.pairs, help="A variable.")
 @click.option("--cwd", type=click.Path(), metavar="DIR", help="Working directory.  [default: this one]")
 @click.option("-w", "--wait", is_flag=True, help="Wait for the end; exit code 1 unless it completes.")
 @output_option
@@ -125,6 +123,8 @@ def _check_one(words: Sequence[str], file: str | None, text: str | None) -> None
     given = [name for name, value in (("COMMAND", words), ("--file", file), ("--command", text)) if value]
     if len(given) > 1:
         raise click.UsageError(f"expected one of COMMAND, --file and --command, found {' and '.join(given)}")
+    if words[:1] == ("-",) and len(words) > 1:
+        raise click.UsageError("- stands alone: the commands come from stdin")
     if not given and text != "":
         raise click.UsageError("expected a COMMAND, a JSON object, or - for stdin")
 
@@ -160,7 +160,7 @@ def _from_file(reader: Reader, name: str) -> list[Asked]:
 
 def _entry(reader: Reader, place: str, value: Mapping[str, Any]) -> Asked:
     try:
-        return reader.from_object(value)
+        return replace(reader.from_object(value), place=place)
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from None
 
@@ -191,16 +191,17 @@ def _enqueue_lines(ctx: Context, reader: Reader, due: int | None) -> Iterator[En
 
 
 def _at_line(reader: Reader, number: int, text: str) -> Asked:
+    place = f"line {number}"
     try:
-        asked = reader.from_text(text)
-        check_job(asked.spec)
-    except (UsageError, ValueError) as error:
-        raise UsageError(f"line {number}: {error}") from None
-    return asked
+        return replace(reader.from_text(text), place=place)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from None
 
 
 def _enqueue_some(ctx: Context, asked: Sequence[Asked], due: int | None) -> list[Enqueued]:
-    return enqueue_all(ctx, [Request(spec=one.spec, key=one.key, run_at_ms=due) for one in asked])
+    return enqueue_all(
+        ctx, [Request(spec=one.spec, key=one.key, run_at_ms=due, place=one.place) for one in asked]
+    )
 
 
 def _say(made: Sequence[Enqueued], *, many: bool) -> None:

@@ -16,7 +16,7 @@ from queuectl.model.fire import Fire
 from queuectl.service import fires, views
 
 COLUMNS = (
-    Column("SPEC"),
+    Column("SPEC", flexible=True),
     Column("DUE (UTC)"),
     Column("WHEN"),
     Column("OUTCOME", state=True),

@@ -9,7 +9,7 @@ from queuectl.cli.completion import queue_names, spec_names, state_names
 from queuectl.cli.json_output import Output, print_array
 from queuectl.cli.lazy import Command
 from queuectl.cli.limits import limit_option, one_more, say_cut
-from queuectl.cli.options import database_option, open_queue, output_option
+from queuectl.cli.options import database_option, label_option, open_queue, output_option
 from queuectl.cli.shown import print_jobs
 from queuectl.model.states import JobState
 from queuectl.service import jobs, views
@@ -22,6 +22,7 @@ from queuectl.store.jobs import JobFilter
     queuectl list
     queuectl list --state failed,dead --since 24h
     queuectl list --spec nightly-dump --limit 5
+    queuectl list --label team=data
     queuectl list --state pending -o jsonl | jq .command
     """,
 )
@@ -31,6 +32,7 @@ from queuectl.store.jobs import JobFilter
 )  # fmt: skip
 @click.option("--spec", metavar="NAME", shell_complete=spec_names, help="Only jobs of this spec.")
 @click.option("-q", "--queue", metavar="NAME", shell_complete=queue_names, help="Only jobs of this queue.")
+@label_option
 @click.option("--since", metavar="T", help="Only jobs that changed since: a time, or so long ago (24h).")
 @limit_option
 @output_option
@@ -40,6 +42,7 @@ def command(
     states: tuple[JobState, ...],
     spec: str | None,
     queue: str | None,
+    labels: dict[str, str],
     since: str | None,
     limit: int,
     output: Output,
@@ -52,7 +55,7 @@ def command(
             queue=queue,
             since=params.since(since, "--since", ctx.config.timezone),
         )
-        found = jobs.list_jobs(ctx, wanted, limit=one_more(limit))
+        found = jobs.list_jobs(ctx, wanted, labels=labels, limit=one_more(limit))
     shown = found[: limit or None]
     if output == "table":
         print_jobs(shown, nothing="no jobs")

@@ -13,12 +13,12 @@ from queuectl.cli.json_output import Output, print_array
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
 from queuectl.cli.tables import Column, print_table
-from queuectl.cli.times import ago, now_ms
+from queuectl.cli.times import ago, now_ms, utc
 from queuectl.rules.instants import format_local
 from queuectl.service import fires, views
 from queuectl.service.settings import effective
 
-COLUMNS = (Column("SPEC"), Column("DUE (UTC)"), Column("LOCAL"), Column("IN"))
+COLUMNS = (Column("SPEC", flexible=True), Column("DUE (UTC)"), Column("LOCAL"), Column("IN"))
 
 
 @click.command(
@@ -71,7 +71,7 @@ def command(
         [
             (
                 fire.spec,
-                views.coming_view(fire.spec, fire.due_at, fire.zone)["due_at"],
+                utc(fire.due_at),
                 format_local(fire.due_at, fire.zone),
                 ago(fire.due_at, now),
             )

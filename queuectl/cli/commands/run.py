@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from queuectl.cli.lazy import Command
-from queuectl.cli.options import database_option, open_queue
+from queuectl.cli.options import database_option, open_queue_for
 from queuectl.cli.progress import tally
 from queuectl.cli.run_options import overrides, run_options
 from queuectl.service.context import Context
@@ -44,7 +44,7 @@ def command(
     """
     if watch and not paths:
         raise click.UsageError("--watch needs a PATH to watch", click.get_current_context())
-    with open_queue(create=True, overrides=overrides(settings)) as ctx:
+    with open_queue_for(paths, overrides=overrides(settings)) as ctx:
         if paths:
             _apply(ctx, paths)
         with tally(wanted=until_idle and ctx.config.log_file is not None) as progress:

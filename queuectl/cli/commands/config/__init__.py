@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 from queuectl.cli.lazy import LazyGroup
 from queuectl.cli.options import database_option
+from queuectl.rules.nearest import did_you_mean
 
 
 class _ConfigGroup(LazyGroup):
@@ -14,16 +17,18 @@ class _ConfigGroup(LazyGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in self.words and _is_key(args[0]):
+        if args[0] not in self.words and not args[0].startswith("-"):
+            _check_key(ctx, args[0], self.words)
             verb = "set" if len(args) > 1 and not args[1].startswith("-") else "get"
             args = [verb, *args]
         return super().resolve_command(ctx, args)
 
 
-def _is_key(word: str) -> bool:
-    from queuectl.cli.config_keys import key_named  # noqa: PLC0415  not for `config list`
+def _check_key(ctx: click.Context, word: str, commands: Iterable[str]) -> None:
+    from queuectl.cli.config_keys import KEYS, key_named  # noqa: PLC0415  not for `config list`
 
-    return key_named(word) is not None
+    if key_named(word) is None:
+        ctx.fail(f"no such command or key '{word}'{did_you_mean(word, [*commands, *KEYS])}")
 
 
 @click.group(

@@ -6,7 +6,7 @@ import click
 
 from queuectl.cli.json_output import Output, print_array
 from queuectl.cli.lazy import Command
-from queuectl.cli.options import database_option, open_queue, output_option
+from queuectl.cli.options import database_option, label_option, open_queue, output_option
 from queuectl.cli.shown import command_text
 from queuectl.cli.tables import Column, print_table
 from queuectl.cli.times import ago, now_ms
@@ -32,12 +32,17 @@ COLUMNS = (
     """,
 )
 @click.option("--source", metavar="NAME", help="Only specs of this source.")
+@label_option
 @output_option
 @database_option
-def command(source: str | None, output: Output) -> None:
+def command(source: str | None, labels: dict[str, str], output: Output) -> None:
     """List specs and when they fire next."""
     with open_queue(create=False) as ctx:
-        found = [stored for stored in specs.list_specs(ctx) if source in {None, stored.source}]
+        found = [
+            stored
+            for stored in specs.list_specs(ctx)
+            if source in {None, stored.source} and labels.items() <= stored.spec.labels.items()
+        ]
         zone = ctx.config.timezone
     if output != "table":
         print_array((views.spec_view(stored, zone=zone) for stored in found), output)

@@ -10,7 +10,7 @@ from queuectl.cli.completion import spec_names
 from queuectl.cli.json_output import Output, print_object
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
-from queuectl.cli.shown import command_text, print_jobs
+from queuectl.cli.shown import command_text, env_text, print_jobs
 from queuectl.cli.tables import print_fields
 from queuectl.cli.times import full, now_ms, utc
 from queuectl.model.fire import StoredSpec
@@ -50,7 +50,8 @@ def _fields(ctx: Context, stored: StoredSpec) -> Iterator[tuple[str, object]]:
     yield "applied", _applied(ctx, stored)
     yield "command", command_text(spec.command)
     yield "folder", spec.cwd
-    yield "env", "\n".join(f"{name}={value}" for name, value in detail["env"].items()) or None
+    yield "env", "\n".join(f"{name}={env_text(value)}" for name, value in detail["env"].items()) or None
+    yield "env file", "\n".join(spec.env_file) or None
     if spec.schedule is not None:
         zone = schedule_zone(spec, ctx.config.timezone)
         yield "schedule", "; ".join(spec.schedule.cron) or None

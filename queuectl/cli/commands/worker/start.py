@@ -57,7 +57,10 @@ def command(
             ),
             log_file,
         )
-    click.echo(f"worker {started.worker[:8]} started: pid {started.pid}, log {started.log_file}")
+    if started.worker is None:
+        click.echo(f"the worker found nothing to do and ended, log {started.log_file}")
+    else:
+        click.echo(f"worker {started.worker[:8]} started: pid {started.pid}, log {started.log_file}")
     return 0
 
 
