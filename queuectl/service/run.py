@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,6 @@ from pathlib import Path
 from queuectl.engine.clock import SystemClock
 from queuectl.engine.descriptors import close_on_exec_all, ensure_standard_fds
 from queuectl.engine.journal import Format, event, open_journal
-from queuectl.engine.leftovers import kill_leftovers
 from queuectl.engine.loop import Engine, WorkerSetup
 from queuectl.engine.mark import is_alive, process_mark
 from queuectl.engine.processes import Processes
@@ -128,6 +127,12 @@ def _who_am_i(ctx: Context, options: RunOptions) -> WorkerSetup:
     )
 
 
+def _kill_leftovers(worker: str, processes: Sequence[tuple[int, str]]) -> int:
+    from queuectl.engine.leftovers import kill_leftovers  # noqa: PLC0415  20 ms that most runs don't need
+
+    return kill_leftovers(worker, processes)
+
+
 def _rescuer(ctx: Context, me: WorkerSetup) -> Rescuer:
     return Rescuer(
         ctx.store,
@@ -135,7 +140,7 @@ def _rescuer(ctx: Context, me: WorkerSetup) -> Rescuer:
         lease_ms=ctx.config.lease,
         poll_ms=ctx.config.poll_interval,
         is_alive=is_alive,
-        kill_leftovers=kill_leftovers,
+        kill_leftovers=_kill_leftovers,
         left_behind=partial(left_behind, me.log_dir),
     )
 

@@ -94,7 +94,7 @@ class Queuectl:
         while time.monotonic() < until:
             if found := condition():
                 return found
-            time.sleep(0.02)
+            time.sleep(0.05)
         raise AssertionError(f"never came true: {what}")
 
     def spec(self, name: str, text: str) -> Path:
