@@ -22,7 +22,7 @@ from queuectl.model.states import Outcome
 
 __all__ = ["Ended", "Key", "Launch", "Processes", "Spawner", "Started"]
 
-DRAIN_MS = 100
+DRAIN_MS = 500
 """What outlives the main process may end by itself for so long (a `tee` with a last line in it)."""
 KILL_AGAIN_MS = LOOK_AGAIN_MS = 50
 GIVE_UP_MS = 5_000
