@@ -242,7 +242,7 @@ class Engine:
         one left takes it for the new one.
         """
         old, new = self._me.id, str(uuid4())
-        event("fenced", level=logging.WARNING, worker=old, running=len(self._held) or None, now=new)
+        event("fenced", level=logging.WARNING, worker=old, running=len(self._held) or None, successor=new)
         self._spawner.kill_all(Outcome.INTERRUPTED)
         self._held.clear()
         self._me = replace(self._me, id=new)

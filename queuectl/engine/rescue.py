@@ -111,7 +111,7 @@ class Rescuer:
 
 def _reported(returned: Sequence[tuple[Job, JobState]]) -> list[JobState]:
     for job, state in returned:
-        event("lost", level=logging.WARNING, job=job.id, spec=job.spec, attempt=job.attempt, now=state)
+        event("lost", level=logging.WARNING, job=job.id, spec=job.spec, attempt=job.attempt, state=state)
     return [state for _, state in returned]
 
 
