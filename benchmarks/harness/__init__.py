@@ -1,0 +1,1 @@
+"""What every bench uses: figures, rounds, processes, and how results are shown."""
