@@ -18,12 +18,13 @@ def forget_some(store: Store, config: Config, log_dir: Path, *, now: int) -> boo
     """Forget up to STEP rows of each kind. Returns whether there may be more."""
     with store.transaction():
         job_ids = _past_keeping(store, config, now)
-        _, files = store.history.forget(job_ids)
+        of_specs, more_specs = _past_keeping_of_specs(store)
+        _, files = store.history.forget([*job_ids, *of_specs])
         fires = store.history.forget_fires(config.keep_fires, now=now, limit=STEP)
     for name in files:
         with suppress(OSError):
             (log_dir / Path(name).name).unlink()
-    return len(job_ids) >= STEP or fires >= STEP
+    return more_specs or max(len(job_ids), len(of_specs), fires) >= STEP
 
 
 def _past_keeping(store: Store, config: Config, now: int) -> Sequence[int]:
@@ -34,10 +35,14 @@ def _past_keeping(store: Store, config: Config, now: int) -> Sequence[int]:
         (JobState.CANCELLED, config.keep_cancelled),
     ):
         found += store.history.beyond(state, keep, now=now, limit=STEP)
-    for stored in store.specs.list(pruned=True):
-        for state_name, keep in stored.spec.keep.items():
-            if keep.count is not None:
-                found += store.history.beyond_count_of_spec(
-                    stored.name, JobState(state_name), count=keep.count, limit=STEP
-                )
     return found
+
+
+def _past_keeping_of_specs(store: Store) -> tuple[Sequence[int], bool]:
+    """Return what some of the specs keep no more, and whether there are specs that were not looked at."""
+    counted, more = store.history.counted(limit=STEP)
+    found: list[int] = []
+    for spec, state, count in counted:
+        if len(found) < STEP:
+            found += store.history.beyond_count_of_spec(spec, state, count=count, limit=STEP - len(found))
+    return found, more

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from queuectl.model.spec import JobSpec
 from queuectl.model.states import FireOutcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fire:
+class Fire(msgspec.Struct, frozen=True, kw_only=True):
     """One due instant of a schedule and what became of it; or a stretch of them (`until`, `count`)."""
 
     spec: str
@@ -23,8 +22,7 @@ class Fire:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredSpec:
+class StoredSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A spec as it was last applied, and the state of its schedule."""
 
     spec: JobSpec
@@ -62,8 +60,7 @@ class StoredSpec:
         return self.spec.paused or self.paused_at is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Apply:
+class Apply(msgspec.Struct, frozen=True, kw_only=True):
     """Who applied what, when, from which commit."""
 
     id: int

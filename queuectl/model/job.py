@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from queuectl.model.spec import JobSpec
 from queuectl.model.states import JobState, Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
+class NewJob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A job that is about to be put in the queue. Every default of `frozen` is filled in."""
 
     frozen: JobSpec
@@ -25,8 +24,7 @@ class NewJob:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One piece of work. Instants are milliseconds since the epoch."""
 
     id: int
@@ -70,11 +68,12 @@ class Job:
         return self.frozen.retries or 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptEnd:
+class AttemptEnd(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended, as its worker saw it."""
 
     outcome: Outcome
+    pid: int | None = None
+    """Of its main process; None where it never started, or it isn't known."""
     exit_code: int | None = None
     signal: str | None = None
     """By name: SIGSEGV."""
@@ -94,8 +93,7 @@ class AttemptEnd:
     max_rss_kib: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of a job. `outcome` and `finished_at` are None while it runs."""
 
     job_id: int
@@ -114,6 +112,7 @@ class Attempt:
     output: bytes
     output_bytes: int
     output_file: str | None
+    """File name below the log folder; while the attempt runs, of the file that it writes to."""
     truncated: bool
     cpu_ms: int | None
     max_rss_kib: int | None

@@ -1,7 +1,8 @@
 """A job spec: what to run, when, and how to judge and repeat it.
 
-Specs are msgspec structs rather than dataclasses because they are what the store keeps as JSON: fields at
-their default take no room there, and everything is checked again when it is read back.
+The store keeps specs as JSON: fields at their default take no room there, and everything is checked again when it
+is read back. Those that there are many of are left out of garbage collection (`gc=False`): nothing in them can lead
+back to them.
 Durations are whole milliseconds, instants milliseconds since the epoch, sizes bytes.
 """
 
@@ -86,7 +87,9 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     count: int | None = None
 
 
-class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class JobSpec(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
+):
     """A declared job. Also, with every default filled in, the frozen part of a job: what its attempts run.
 
     None means: the configured default, filled in when a job is made.

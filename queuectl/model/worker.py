@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 StopMode = Literal["graceful", "now"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
     """A process that claims jobs and runs them in its slots."""
 
     id: str
@@ -33,8 +33,7 @@ class Worker:
     """A stop that somebody asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueInfo:
+class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A queue with what is in it."""
 
     name: str

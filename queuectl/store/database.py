@@ -8,6 +8,18 @@ from typing import Any, Protocol
 Row = dict[str, Any]
 
 
+class WakeUps(Protocol):
+    """Where a worker hears that there may be something new for it."""
+
+    def fileno(self) -> int:
+        """For a selector: readable after a wake-up."""
+        ...
+
+    def drain(self) -> None:
+        """Forget the wake-ups that have come; those after it make it readable again. Never waits."""
+        ...
+
+
 class Database(Protocol):
     """One connection. Used by one thread of one process."""
 
@@ -23,6 +35,17 @@ class Database(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write all or nothing; nests into the transaction that is open already."""
+        ...
+
+    def announce(self) -> None:
+        """Wake the workers of the other connections, once what the transaction did is durable; never if it isn't.
+
+        For what gives them something to do, or to stop. A wake-up may get lost: they look by themselves, too.
+        """
+        ...
+
+    def listen(self) -> WakeUps:
+        """Hear what other connections announce from now on. Raises OSError where that can't be."""
         ...
 
     def wait_for_lock(self, milliseconds: int | None) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+
 from queuectl.model.fire import Fire
 from queuectl.model.states import FireOutcome
 from queuectl.store.database import Database, Row
+
+_EVER = -(2**63)
 
 
 class Fires:
@@ -28,16 +35,22 @@ class Fires:
             )
         )
 
+    def record_all(self, fires: Sequence[Fire]) -> Collection[tuple[str, int]]:
+        """Enter single due instants. Returns the spec and instant of those that weren't in the ledger already."""
+        if not fires:
+            return set()
+        rows = [(fire.spec, fire.due_at, fire.outcome, fire.reason) for fire in fires]
+        return {(row["spec"], row["due_at"]) for row in self._db.run("record_fires", fires=_json(rows))}
+
     def link(self, fire: Fire) -> None:
         """Say what became of an instant that was entered in this transaction."""
-        self._db.run(
-            "link_fire",
-            spec=fire.spec,
-            due_at=fire.due_at,
-            job_id=fire.job_id,
-            outcome=fire.outcome,
-            reason=fire.reason,
-        )
+        self.link_all([fire])
+
+    def link_all(self, fires: Sequence[Fire]) -> None:
+        """As `link`, each of them."""
+        if fires:
+            rows = [(fire.spec, fire.due_at, fire.job_id, fire.outcome, fire.reason) for fire in fires]
+            self._db.run("link_fires", fires=_json(rows))
 
     def extend(self, fire: Fire) -> None:
         """Enter a stretch; where the spec's latest row is a stretch of the same outcome, that one grows."""
@@ -57,9 +70,21 @@ class Fires:
                 self.record(fire)
 
     def list(self, *, spec: str | None = None, since: int | None = None, limit: int = 100) -> list[Fire]:
-        """Return the ledger, newest first."""
-        return [_fire(row) for row in self._db.run("list_fires", spec=spec, since=since, limit=limit)]
+        """Return the ledger, newest first; `since` leaves out what was over before."""
+        first = _EVER if since is None else since
+        if spec is None:
+            rows = self._db.run("list_fires", since=first, limit=limit)
+        else:
+            rows = self._db.run("list_fires_of_spec", spec=spec, since=first, limit=limit)
+        if since is not None and len(rows) < limit:  # what began before comes last
+            stretches = self._db.run("stretches_since", spec=spec, since=since)
+            rows += sorted(stretches, key=lambda row: (-row["due_at"], row["spec"]))[: limit - len(rows)]
+        return [_fire(row) for row in rows]
 
 
 def _fire(row: Row) -> Fire:
     return Fire(**{**row, "outcome": FireOutcome(row["outcome"])})
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

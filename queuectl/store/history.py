@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -10,19 +10,34 @@ from queuectl.model.spec import Keep
 from queuectl.model.states import JobState
 from queuectl.store.database import Database, Row
 
+_FOREVER = 2**63 - 1
+
+
+class _Body(msgspec.Struct, frozen=True):
+    """Of a spec, what is asked for here."""
+
+    keep: Mapping[str, Keep] = {}
+
 
 class History:
     """Final jobs with their attempts, and the ledger of fires. Removing returns the output files to delete."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._looked_at = ""
 
     def finished(
         self, states: Collection[JobState], *, before: int, queue: str | None = None, limit: int = 1000
     ) -> Sequence[int]:
         """Return ids of final jobs that finished at or before an instant, in any order."""
-        wanted = msgspec.json.encode(sorted(states)).decode()
-        return _ids(self._db.run("purgeable_jobs", states=wanted, before=before, queue=queue, limit=limit))
+        found: list[int] = []
+        for state in states:
+            wanted: Row = {"state": state, "before": before, "limit": limit - len(found)}
+            if queue is None:
+                found += _ids(self._db.run("purgeable_jobs", **wanted))
+            else:
+                found += _ids(self._db.run("purgeable_jobs_of_queue", queue=queue, **wanted))
+        return found
 
     def forget(self, job_ids: Iterable[int]) -> tuple[int, Sequence[str]]:
         """Delete jobs that don't run, and their attempts. Returns how many, and their output files."""
@@ -38,11 +53,33 @@ class History:
         return _ids(self._db.run("overdue_history", now=now, limit=limit))
 
     def beyond(self, state: JobState, keep: Keep, *, now: int, limit: int) -> Sequence[int]:
-        """Return ids of jobs of a state past what the configuration keeps; those with a `keep` of their own stay."""
-        if keep.count is not None:
-            return _ids(self._db.run("surplus_history", state=state, count=keep.count, limit=limit))
-        before = now - (keep.for_ms or 0)
-        return _ids(self._db.run("aged_history", state=state, before=before, limit=limit))
+        """Return ids of jobs of a final state past what the configuration keeps, those that finished first.
+
+        Those with a `keep` of their own stay.
+        """
+        if keep.count is None:
+            before = now - (keep.for_ms or 0)
+        else:
+            before = _FOREVER
+            limit = min(limit, self._db.run("history_size", state=state)[0]["jobs"] - keep.count)
+        return (
+            _ids(self._db.run("aged_history", state=state, before=before, limit=limit)) if limit > 0 else []
+        )
+
+    def counted(self, *, limit: int) -> tuple[Sequence[tuple[str, JobState, int]], bool]:
+        """Return what the next specs, pruned ones too, keep by number: spec, state and number; and whether more follow.
+
+        A call goes on where the last one ended, and at the end from the start.
+        """
+        rows = self._db.run("specs_that_keep_counts", after=self._looked_at, limit=limit)
+        self._looked_at = rows[-1]["name"] if len(rows) == limit else ""
+        kept = [
+            (row["name"], JobState(state), keep.count)
+            for row in rows
+            for state, keep in msgspec.json.decode(row["body"], type=_Body).keep.items()
+            if keep.count is not None
+        ]
+        return kept, bool(self._looked_at)
 
     def beyond_count_of_spec(self, spec: str, state: JobState, *, count: int, limit: int) -> Sequence[int]:
         """Return ids of all but the newest `count` jobs of a spec in a state."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import msgspec
 
@@ -13,25 +15,15 @@ from queuectl.model.spec import JobSpec, Keep
 from queuectl.model.states import JobState
 from queuectl.model.transition import Transition
 from queuectl.store.database import Database, Row
+from queuectl.store.listing import ANY_JOB, JobFilter, newest
 
 QUARANTINED_FROM = 2
 """A job whose worker died under it this often runs alone."""
 
+STATEMENT_JOBS = 500
+"""How many jobs one statement puts in at most."""
+
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_decode = msgspec.json.Decoder(JobSpec).decode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFilter:
-    """Which jobs to list; None means any."""
-
-    states: Collection[JobState] | None = None
-    spec: str | None = None
-    queue: str | None = None
-    since: int | None = None
-    """Changed at or after this instant."""
-    before_id: int | None = None
-    """Older ones than this: to page on."""
 
 
 class Jobs:
@@ -42,22 +34,29 @@ class Jobs:
 
     def enqueue(self, new: NewJob, *, now: int) -> Job | None:
         """Nothing → `new.state`. None when a job with the same key exists already."""
+        frozen = _encode(new.frozen).decode()
+        rows = self._db.run("enqueue", key=new.key, frozen=frozen, now=now, **_shared(new))
+        if not rows:
+            return None
+        self._db.announce()
+        return as_made(new, rows[0]["id"], now)
+
+    def enqueue_many(self, news: Sequence[NewJob], *, now: int) -> list[int | None]:
+        """Nothing → each one's `state`, all or nothing, with ids in their order.
+
+        Returns the ids; None for each whose key exists already, also from further up in `news`.
+        """
+        ids: list[int | None] = []
         with self._db.transaction():
-            self._db.run("know_queue", name=new.frozen.queue)
-            rows = self._db.run(
-                "enqueue",
-                key=new.key,
-                spec=new.spec,
-                spec_version=new.spec_version,
-                state=new.state,
-                run_at=new.run_at,
-                expires_at=new.expires_at,
-                fire_at=new.fire_at,
-                reason=new.reason,
-                now=now,
-                **_frozen(new.frozen),
-            )
-        return _first(rows)
+            for shared, group in groupby(news, _shared):
+                alike = list(group)
+                for start in range(0, len(alike), STATEMENT_JOBS):
+                    some = alike[start : start + STATEMENT_JOBS]
+                    jobs = _text([(new.key, _encode(new.frozen).decode()) for new in some])
+                    ids += _in_order(some, self._db.run("enqueue_many", jobs=jobs, now=now, **shared))
+            if any(ids):
+                self._db.announce()
+        return ids
 
     def get(self, job_id: int) -> Job | None:
         """Return the job with this id."""
@@ -75,19 +74,9 @@ class Jobs:
         """Return the latest keys, for suggestions."""
         return [row["key"] for row in self._db.run("job_keys", limit=limit)]
 
-    def list(self, wanted: JobFilter = JobFilter(), *, limit: int = 100) -> list[Job]:
+    def list(self, wanted: JobFilter = ANY_JOB, *, limit: int = 100) -> list[Job]:
         """Return jobs, newest first."""
-        states = None if wanted.states is None else sorted(wanted.states)
-        rows = self._db.run(
-            "list_jobs",
-            states=_array(states),
-            spec=wanted.spec,
-            queue=wanted.queue,
-            since=wanted.since,
-            before_id=wanted.before_id,
-            limit=limit,
-        )
-        return [_job(row) for row in rows]
+        return [_job(row) for row in newest(self._db, wanted, limit=limit)]
 
     def open_of_spec(self, spec: str) -> Sequence[Job]:
         """Return the jobs of a spec that aren't final, oldest first."""
@@ -99,33 +88,38 @@ class Jobs:
         return {state: found.get(state, 0) for state in JobState}
 
     def oldest_pending(self) -> int | None:
-        """Return since when the pending job that waits longest could have run."""
+        """Return since when the pending job that waits longest could have run; seen among a thousand of them."""
         oldest: int | None = self._db.run("oldest_pending")[0]["run_at"]
         return oldest
 
     def average_duration_ms(self, sample: int = 1000) -> float | None:
-        """Return the mean duration of the latest attempts that succeeded."""
+        """Return the mean duration of the attempts that completed the latest jobs."""
         mean: float | None = self._db.run("average_duration", limit=sample)[0]["ms"]
         return mean
 
     def claim(
-        self, *, worker: str, host: str, queues: Sequence[str], limit: int, idle: bool, now: int
+        self, *, worker: str, host: str, queues: Sequence[str], outputs: Sequence[str], idle: bool, now: int
     ) -> Sequence[Job]:
         """Pending → processing, by priority then age; each with a new attempt. `queues` empty: all.
 
-        A job that two workers died under is claimed by an idle worker only, and alone. One whose row is damaged
-        goes to the DLQ.
+        `outputs` are names of files that nothing writes to: as many jobs are claimed at most, and their attempts
+        write to them in that order. A job that two workers died under is claimed by an idle worker only, and alone.
+        One whose row is damaged goes to the DLQ.
         """
         with self._db.transaction():
             if not idle:
-                return self._claim(worker, host, queues, limit, now, quarantined=False)
-            first = self._claim(worker, host, queues, 1, now, quarantined=True)
-            if not first or limit == 1 or is_quarantined(first[0]):
+                return self._claim(worker, host, queues, outputs, now, quarantined=False)
+            first = self._claim(worker, host, queues, outputs[:1], now, quarantined=True)
+            if not first or len(outputs) == 1 or is_quarantined(first[0]):
                 return first
-            return [*first, *self._claim(worker, host, queues, limit - 1, now, quarantined=False)]
+            return [*first, *self._claim(worker, host, queues, outputs[1:], now, quarantined=False)]
 
     def finish(self, job: Job, end: AttemptEnd, transition: Transition, *, now: int) -> bool:
-        """Processing → `transition.state`. False when another attempt holds the job: a late finisher loses."""
+        """Processing → `transition.state`.
+
+        False when another attempt holds the job, so that a late finisher loses, or when its cancellation was asked for
+        (or taken back) since `job` was read.
+        """
         keep = _own_keep(job, transition.state)
         with self._db.transaction():
             held = self._db.run(
@@ -133,6 +127,7 @@ class Jobs:
                 id=job.id,
                 worker=job.worker,
                 attempt=job.attempt,
+                cancel_requested_at=job.cancel_requested_at,
                 state=transition.state,
                 run_at=transition.run_at,
                 failures=transition.failures,
@@ -145,10 +140,13 @@ class Jobs:
                 now=now,
             )
             if held:
+                if transition.state is JobState.PENDING:
+                    self._db.announce()
                 self._db.run(
                     "end_attempt",
                     job_id=job.id,
                     number=job.attempt,
+                    pid=end.pid,
                     outcome=end.outcome,
                     exit_code=end.exit_code,
                     signal=end.signal,
@@ -188,9 +186,9 @@ class Jobs:
         None when the job is final already, or isn't there.
         """
         with self._db.transaction():
-            cancelled = _first(self._db.run("cancel_waiting", id=job_id, reason=reason, now=now))
+            cancelled = self._told(self._db.run("cancel_waiting", id=job_id, reason=reason, now=now))
             if cancelled is None:
-                return _first(self._db.run("request_cancel", id=job_id, reason=reason, now=now))
+                return self._told(self._db.run("request_cancel", id=job_id, reason=reason, now=now))
             self._keep_as_own_spec_says(cancelled, now)
             return cancelled
 
@@ -201,22 +199,20 @@ class Jobs:
     def retry(self, job_id: int, frozen: JobSpec, spec_version: int | None, *, now: int) -> Job | None:
         """Dead or cancelled → pending with failures at 0, to run `frozen`. None when it is neither."""
         with self._db.transaction():
-            self._db.run("know_queue", name=frozen.queue)
-            return _first(
+            return self._told(
                 self._db.run("retry", id=job_id, spec_version=spec_version, now=now, **_frozen(frozen))
             )
 
     def hurry(self, job_id: int, *, now: int) -> Job | None:
         """Failed → pending at once, instead of after its backoff. None when it isn't failed."""
-        return _first(self._db.run("hurry", id=job_id, now=now))
+        return self._told(self._db.run("hurry", id=job_id, now=now))
 
     def refreeze(
         self, job_id: int, frozen: JobSpec, spec_version: int | None, *, run_at: int | None, now: int
     ) -> Job | None:
         """Give a waiting job a new frozen spec, and a due time where `run_at` is given. None when it doesn't wait."""
         with self._db.transaction():
-            self._db.run("know_queue", name=frozen.queue)
-            return _first(
+            return self._told(
                 self._db.run(
                     "refreeze",
                     id=job_id,
@@ -227,9 +223,19 @@ class Jobs:
                 )
             )
 
+    def any_waiting(self) -> bool:
+        """Tell whether any job is pending or blocked."""
+        return bool(self._db.run("any_waiting")[0]["any_waiting"])
+
     def busy(self, queues: Sequence[str]) -> bool:
         """Tell whether anything is pending, processing or waiting for a retry. `queues` empty: all."""
         return bool(self._db.run("busy", queues=_array(queues or None))[0]["busy"])
+
+    def _told(self, rows: Sequence[Row]) -> Job | None:
+        """Announce a job that is new to the workers, or changed for them."""
+        if rows:
+            self._db.announce()
+        return _first(rows)
 
     def _keep_as_own_spec_says(self, job: Job, now: int) -> None:
         keep = _own_keep(job, job.state)
@@ -237,21 +243,41 @@ class Jobs:
             self._db.run("keep_as_own_spec_says", id=job.id, purge_at=_purge_at(keep, now))
 
     def _claim(
-        self, worker: str, host: str, queues: Sequence[str], limit: int, now: int, *, quarantined: bool
+        self,
+        worker: str,
+        host: str,
+        queues: Sequence[str],
+        outputs: Sequence[str],
+        now: int,
+        *,
+        quarantined: bool,
     ) -> Sequence[Job]:
-        rows = self._db.run(
-            "claim",
-            worker=worker,
-            queues=_array(queues or None),
-            limit=limit,
-            quarantined=int(quarantined),
-            quarantined_from=QUARANTINED_FROM,
-            now=now,
-        )
-        jobs = sorted(self._undamaged(rows, now), key=lambda job: (-job.priority, job.id))
-        for job in jobs:
+        claimable = [
+            (-row["priority"], row["id"])
+            for queue in self._db.run("claimable_queues", queues=_array(queues or None))
+            for row in self._db.run(
+                "claimable_jobs",
+                queue=queue["name"],
+                limit=len(outputs),
+                quarantined=int(quarantined),
+                quarantined_from=QUARANTINED_FROM,
+            )
+        ]
+        rows = [
+            row
+            for _, job_id in sorted(claimable)[: len(outputs)]
+            for row in self._db.run("claim", id=job_id, worker=worker, now=now)
+        ]
+        jobs = list(self._undamaged(rows, now))
+        for job, output in zip(jobs, outputs, strict=False):
             self._db.run(
-                "start_attempt", job_id=job.id, number=job.attempt, worker=worker, host=host, now=now
+                "start_attempt",
+                job_id=job.id,
+                number=job.attempt,
+                worker=worker,
+                host=host,
+                output_file=output,
+                now=now,
             )
         return jobs
 
@@ -263,6 +289,31 @@ class Jobs:
                 self._db.run("bury_damaged", id=row["id"], reason=str(error), now=now)
 
 
+def as_made(new: NewJob, job_id: int, now: int) -> Job:
+    """Return the job that `new` became at `now`."""
+    return Job(
+        id=job_id,
+        key=new.key,
+        spec=new.spec,
+        spec_version=new.spec_version,
+        frozen=new.frozen,
+        state=new.state,
+        run_at=new.run_at,
+        expires_at=new.expires_at,
+        fire_at=new.fire_at,
+        attempt=0,
+        failures=0,
+        losses=0,
+        reason=new.reason,
+        exit_code=None,
+        worker=None,
+        cancel_requested_at=None,
+        created_at=now,
+        updated_at=now,
+        finished_at=None,
+    )
+
+
 def is_quarantined(job: Job) -> bool:
     """Tell whether workers died under this job so often that it runs alone."""
     return job.losses >= QUARANTINED_FROM
@@ -270,6 +321,33 @@ def is_quarantined(job: Job) -> bool:
 
 def _frozen(spec: JobSpec) -> Row:
     return {"frozen": _encode(spec).decode(), "queue": spec.queue, "priority": spec.priority}
+
+
+def _shared(new: NewJob) -> Row:
+    """What jobs that one statement puts in have in common."""
+    return {
+        "spec": new.spec,
+        "spec_version": new.spec_version,
+        "state": new.state,
+        "queue": new.frozen.queue,
+        "priority": new.frozen.priority,
+        "run_at": new.run_at,
+        "expires_at": new.expires_at,
+        "fire_at": new.fire_at,
+        "reason": new.reason,
+    }
+
+
+def _in_order(news: Iterable[NewJob], rows: Sequence[Row]) -> Iterator[int | None]:
+    """Match rows to what they were made of: a key is made at most once, at its first place."""
+    made = iter(sorted(rows, key=itemgetter("id")))
+    row = next(made, None)
+    for new in news:
+        if row is not None and row["key"] == new.key:
+            yield row["id"]
+            row = next(made, None)
+        else:
+            yield None
 
 
 def _own_keep(job: Job, state: JobState) -> Keep | None:
@@ -282,7 +360,11 @@ def _purge_at(keep: Keep | None, now: int) -> int | None:
 
 
 def _array(values: Sequence[str] | None) -> str | None:
-    return None if values is None else msgspec.json.encode(values).decode()
+    return None if values is None else _text(values)
+
+
+def _text(values: Sequence[Any]) -> str:
+    return msgspec.json.encode(values).decode()
 
 
 def _first(rows: Sequence[Row]) -> Job | None:
@@ -291,7 +373,7 @@ def _first(rows: Sequence[Row]) -> Job | None:
 
 def _job(row: Row) -> Job:
     try:
-        frozen = _decode(row["frozen"])
+        frozen = msgspec.json.decode(row["frozen"], type=JobSpec)
         state = JobState(row["state"])
     except (msgspec.MsgspecError, ValueError) as error:
         raise StoreInvalidError(

@@ -14,7 +14,7 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 def queries() -> dict[str, str]:
     """Return all statements by name."""
     found: dict[str, str] = {}
-    for file in sorted(_SQL.glob("*.sql")):
+    for file in sorted(file for file in _SQL.iterdir() if file.suffix == ".sql"):
         _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
         for name, text in zip(parts[::2], parts[1::2], strict=True):
             if name in found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from queuectl.model.worker import QueueInfo
-from queuectl.store.database import Database
+from queuectl.store.database import Database, Row
 
 
 class Queues:
@@ -20,12 +20,17 @@ class Queues:
 
     def pause(self, name: str, *, who: str, now: int) -> bool:
         """Open → paused: nothing is claimed from it. False when it is paused already."""
-        return bool(self._db.run("pause_queue", name=name, who=who, now=now))
+        return self._told(self._db.run("pause_queue", name=name, who=who, now=now))
 
     def resume(self, name: str) -> bool:
         """Paused → open. False when it isn't paused."""
-        return bool(self._db.run("resume_queue", name=name))
+        return self._told(self._db.run("resume_queue", name=name))
 
     def waiting(self, name: str, *, limit: int = 10_000) -> Sequence[int]:
         """Return the ids of the jobs that wait in a queue, oldest first."""
         return [row["id"] for row in self._db.run("waiting_jobs_of_queue", queue=name, limit=limit)]
+
+    def _told(self, rows: Sequence[Row]) -> bool:
+        if rows:
+            self._db.announce()
+        return bool(rows)

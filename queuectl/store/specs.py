@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import msgspec
 
 from queuectl.model.errors import StoreInvalidError
 from queuectl.model.fire import Apply, StoredSpec
+from queuectl.model.job import NewJob
 from queuectl.model.spec import JobSpec
 from queuectl.store.database import Database, Row
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_decode = msgspec.json.Decoder(JobSpec).decode
+_decode_places = msgspec.json.Decoder(tuple[tuple[str, int, int], ...]).decode
+
+
+class WrittenSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A spec that is created or changed."""
+
+    spec: JobSpec
+    file: str
+    next_due_at: int | None
+    next_fire_at: int | None
+
+
+class Advance(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """How a schedule moves on."""
+
+    name: str
+    expected_due_at: int | None
+    """Where it stands; when it doesn't, somebody else moved it."""
+    next_due_at: int | None
+    next_fire_at: int | None
+    fired_at: int | None
+    """The latest instant that made a job; None: none did."""
+
+
+class RememberedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a spec file said when it was last read."""
+
+    path: str
+    digest: str
+    """Of all that its meaning depends on."""
+    specs: tuple[tuple[str, int, int], ...]
+    """Name, version and line of each."""
 
 
 class Specs:
@@ -57,24 +90,27 @@ class Specs:
         now: int,
     ) -> int:
         """Nothing → version 1; any version, pruned or not → the next one. Returns the version."""
-        body = _encode(spec).decode()
-        with self._db.transaction():
-            rows = self._db.run(
-                "write_spec",
-                name=spec.name,
-                source=source,
-                file=file,
-                body=body,
-                apply_id=apply_id,
-                next_due_at=next_due_at,
-                next_fire_at=next_fire_at,
-                now=now,
-            )
-            version = int(rows[0]["version"])
-            self._db.run(
-                "record_spec_version", spec=spec.name, version=version, body=body, apply_id=apply_id, at=now
-            )
+        one = WrittenSpec(spec=spec, file=file, next_due_at=next_due_at, next_fire_at=next_fire_at)
+        (version,) = self.write_all([one], source=source, apply_id=apply_id, now=now).values()
         return version
+
+    def write_all(
+        self, specs: Sequence[WrittenSpec], *, source: str, apply_id: int, now: int
+    ) -> dict[str, int]:
+        """As `write`, each of them. Returns the versions by name."""
+        rows = [
+            (one.spec.name, one.file, _encode(one.spec).decode(), one.next_due_at, one.next_fire_at)
+            for one in specs
+        ]
+        if not rows:
+            return {}
+        with self._db.transaction():
+            written = self._db.run(
+                "write_specs", specs=_json(rows), source=source, apply_id=apply_id, now=now
+            )
+            self._db.run("record_spec_versions", names=_json([row[0] for row in rows]))
+            self._db.announce()
+        return {row["name"]: row["version"] for row in written}
 
     def version(self, name: str, version: int) -> tuple[JobSpec, int] | None:
         """Return a spec as it was at a version, and the id of the apply that brought it."""
@@ -91,7 +127,7 @@ class Specs:
 
     def prune(self, name: str, *, now: int) -> bool:
         """Live → pruned: it fires no more, and is kept only so that what it ran is remembered."""
-        return bool(self._db.run("prune_spec", name=name, now=now))
+        return self._told(self._db.run("prune_spec", name=name, now=now))
 
     def due(self, *, now: int, limit: int = 1000) -> Sequence[StoredSpec]:
         """Return the specs whose next fire (jitter included) is due, longest due first."""
@@ -100,6 +136,10 @@ class Specs:
     def coming(self, limit: int) -> Sequence[StoredSpec]:
         """Return the specs that fire next, soonest first."""
         return [_stored(row) for row in self._db.run("next_fires", limit=limit)]
+
+    def far(self, *, beyond: int, after: str, limit: int) -> Sequence[StoredSpec]:
+        """Return the specs that are due later than `beyond`, by name, from the one behind `after` on."""
+        return [_stored(row) for row in self._db.run("far_specs", beyond=beyond, after=after, limit=limit)]
 
     def advance(
         self,
@@ -111,41 +151,106 @@ class Specs:
         fired_at: int | None,
     ) -> bool:
         """Move a schedule on. False when somebody else moved it meanwhile."""
-        return bool(
-            self._db.run(
-                "advance_spec",
-                name=name,
-                expected_due_at=expected_due_at,
-                next_due_at=next_due_at,
-                next_fire_at=next_fire_at,
-                fired_at=fired_at,
-            )
+        move = Advance(
+            name=name,
+            expected_due_at=expected_due_at,
+            next_due_at=next_due_at,
+            next_fire_at=next_fire_at,
+            fired_at=fired_at,
         )
+        return bool(self.advance_all([move]))
+
+    def advance_all(self, moves: Sequence[Advance]) -> Collection[str]:
+        """As `advance`, each of them. Returns the names of those that were moved on."""
+        rows = self._db.run("advance_specs", moves=_json(moves)) if moves else []
+        return {row["name"] for row in rows}
+
+    def make_jobs(self, news: Sequence[NewJob], *, now: int) -> dict[tuple[str, int | None], int]:
+        """Nothing → each one's `state`. No two are of the same spec and due instant: by these the ids are returned."""
+        if not news:
+            return {}
+        with self._db.transaction():
+            for queue in dict.fromkeys(new.frozen.queue for new in news):
+                self._db.run("know_queue", name=queue)
+            rows = self._db.run("make_jobs_of_specs", jobs=_json([_columns(new) for new in news]), now=now)
+            self._db.announce()
+        return {(row["spec"], row["fire_at"]): row["id"] for row in rows}
+
+    def with_open_jobs(self, names: Collection[str]) -> set[str]:
+        """Return those of the specs that have jobs which aren't final."""
+        rows = self._db.run("specs_with_open_jobs", names=_json(names)) if names else []
+        return {row["name"] for row in rows}
+
+    def files(self) -> Sequence[RememberedFile]:
+        """Return what is remembered of spec files."""
+        return [
+            RememberedFile(path=row["path"], digest=row["digest"], specs=_decode_places(row["specs"]))
+            for row in self._db.run("spec_files")
+        ]
+
+    def remember_files(self, files: Collection[RememberedFile], *, source: str) -> None:
+        """Remember what files of a source said when they were read."""
+        rows = [(file.path, file.digest, _json(file.specs)) for file in files]
+        self._db.run("remember_spec_files", files=_json(rows), source=source)
+
+    def forget_files_but(self, paths: Collection[str], *, source: str) -> None:
+        """Forget the files of a source that aren't among `paths`."""
+        self._db.run("forget_spec_files", paths=_json(paths), source=source)
 
     def pause(self, name: str, *, who: str, now: int) -> bool:
         """Running → paused by hand. False when it is paused already."""
-        return bool(self._db.run("pause_spec", name=name, who=who, now=now))
+        return self._told(self._db.run("pause_spec", name=name, who=who, now=now))
 
     def resume(self, name: str) -> bool:
         """Paused by hand → running. False when it isn't paused."""
-        return bool(self._db.run("resume_spec", name=name))
+        return self._told(self._db.run("resume_spec", name=name))
 
     def mark_done(self, name: str, *, digest: str, job_id: int) -> None:
         """Remember what a spec without a schedule made its latest job for."""
-        self._db.run("mark_done", name=name, digest=digest, job_id=job_id)
+        self.mark_all_done([(name, digest, job_id)])
+
+    def mark_all_done(self, done: Sequence[tuple[str, str, int]]) -> None:
+        """As `mark_done`, each of them: name, digest, id of the job."""
+        if done:
+            self._db.run("mark_done", done=_json(done))
 
     def forget_done(self, name: str) -> None:
         """Forget what a spec without a schedule made its latest job for: that job was taken back unrun."""
         self._db.run("forget_done", name=name)
 
+    def _told(self, rows: Sequence[Row]) -> bool:
+        if rows:
+            self._db.announce()
+        return bool(rows)
+
 
 def _spec(name: str, body: str) -> JobSpec:
     try:
-        return _decode(body)
+        return msgspec.json.decode(body, type=JobSpec)
     except msgspec.MsgspecError as error:
         raise StoreInvalidError(
             f"spec {name} is damaged in the database: {error}; apply its file again"
         ) from None
+
+
+def _columns(new: NewJob) -> tuple[Any, ...]:
+    frozen = new.frozen
+    return (
+        new.spec,
+        new.spec_version,
+        _encode(frozen).decode(),
+        new.state,
+        frozen.queue,
+        frozen.priority,
+        new.run_at,
+        new.expires_at,
+        new.fire_at,
+        new.reason,
+    )
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _stored(row: Row) -> StoredSpec:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import apsw
 
 from queuectl.model.errors import (
     ConflictError,
-    QueuectlError,
     StoreBusyError,
     StoreFullError,
     StoreInvalidError,
@@ -24,9 +24,12 @@ from queuectl.store.database import Row
 from queuectl.store.migrations import APPLICATION_ID, LATEST, migrate, schema_version
 from queuectl.store.private import make_private_folder
 from queuectl.store.queries import queries
+from queuectl.store.wake import Listener, WakeSockets
 
 LOCK_WAIT_MS = 10_000
 """How long a command waits for another writer."""
+SHORTEST_STEP_S = 0.001
+LONGEST_STEP_S = 0.005
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
@@ -38,7 +41,12 @@ class SqliteDatabase:
     def __init__(self, connection: apsw.Connection, location: str) -> None:
         self.location = location
         self._connection = connection
+        self._statements = queries()
+        self._columns: dict[str, tuple[str, ...]] = {}
+        self._transaction = _Transaction(self._begin, self._end)
         self._depth = 0
+        self._announced = False
+        self._wake_sockets: WakeSockets | None = None
         self._identity = _identity(location)
 
     @classmethod
@@ -48,7 +56,7 @@ class SqliteDatabase:
         Raises StoreInvalidError for anything that is no queue of this or an older version; its bytes stay as
         they are. Raises StoreUnavailableError where the file can't be reached.
         """
-        with _told(str(path)):
+        with _telling(str(path)):
             if not _look(path):
                 if not create:
                     return None
@@ -60,6 +68,8 @@ class SqliteDatabase:
                 connection.execute(f"PRAGMA synchronous={'NORMAL' if durability == 'normal' else 'FULL'}")
                 connection.execute("PRAGMA foreign_keys=ON")
                 migrate(connection)
+                # Else each RETURNING writes a temporary file. After the migration, which may sort a whole table.
+                connection.execute("PRAGMA temp_store=MEMORY")
             except BaseException:
                 connection.close()
                 raise
@@ -74,42 +84,36 @@ class SqliteDatabase:
 
     def run(self, query: str, /, **parameters: Any) -> list[Row]:
         """See Database.run."""
-        with _told(self.location):
-            rows: list[Row] = []
-            names: list[str] = []
-            for row in (cursor := self._connection.execute(queries()[query], parameters)):
-                names = names or [column[0] for column in cursor.get_description()]
-                rows.append(dict(zip(names, row, strict=True)))
-            return rows
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """See Database.transaction."""
-        if self._depth:
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-            return
-        with _told(self.location):
-            self._connection.execute("BEGIN IMMEDIATE")
-        self._depth = 1
         try:
-            yield
-            with _told(self.location):
-                self._connection.execute("COMMIT")
-        except BaseException:
-            with suppress(apsw.Error):
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-            raise
-        finally:
-            self._depth = 0
+            cursor = self._connection.execute(self._statements[query], parameters)
+            first = next(cursor, None)
+            if first is None:
+                return []
+            names = self._columns.get(query, ())
+            if len(names) != len(first):  # not asked for yet, or a column has come since
+                names = self._columns[query] = tuple([column[0] for column in cursor.get_description()])
+            return [dict(zip(names, row, strict=True)) for row in (first, *cursor)]
+        except (apsw.Error, OSError) as error:
+            raise _told(error, self.location) from None
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """See Database.transaction."""
+        return self._transaction
+
+    def announce(self) -> None:
+        """See Database.announce."""
+        if self._depth:
+            self._announced = True
+        else:
+            self._sockets().wake_others()
+
+    def listen(self) -> Listener:
+        """See Database.listen."""
+        return self._sockets().listen()
 
     def wait_for_lock(self, milliseconds: int | None) -> None:
         """See Database.wait_for_lock."""
-        self._connection.set_busy_timeout(LOCK_WAIT_MS if milliseconds is None else milliseconds)
+        self._connection.set_busy_handler(_patience(LOCK_WAIT_MS if milliseconds is None else milliseconds))
 
     def in_place(self) -> bool:
         """See Database.in_place."""
@@ -118,7 +122,7 @@ class SqliteDatabase:
     def backup(self, path: str) -> None:
         """See Database.backup."""
         target = Path(path)
-        with _told(path):
+        with _telling(path):
             if os.path.lexists(target):
                 raise ConflictError(f"{path} exists already; a backup never overwrites a file")
             partial = target.with_name(f".{target.name}.{os.urandom(8).hex()}.part")
@@ -131,7 +135,44 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """See Database.close."""
+        if self._wake_sockets:
+            self._wake_sockets.close()
         self._connection.close()
+
+    def _begin(self) -> None:
+        if not self._depth:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except (apsw.Error, OSError) as error:
+                raise _told(error, self.location) from None
+        self._depth += 1
+
+    def _end(self, keep: bool) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
+        announced, self._announced = self._announced, False
+        if not keep:
+            self._roll_back()
+            return
+        try:
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, apsw.Error | OSError):
+                raise _told(error, self.location) from None
+            raise
+        if announced:
+            self._sockets().wake_others()
+
+    def _roll_back(self) -> None:
+        with suppress(apsw.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def _sockets(self) -> WakeSockets:
+        self._wake_sockets = self._wake_sockets or WakeSockets(self.location)
+        return self._wake_sockets
 
     def _copy_to(self, path: Path) -> None:
         copy = apsw.Connection(str(path))
@@ -142,6 +183,22 @@ class SqliteDatabase:
         finally:
             copy.close()
         _sync(path)
+
+
+class _Transaction:
+    """A `with` block that is kept as a whole, or not at all where it raises."""
+
+    __slots__ = ("_begin", "_end")
+
+    def __init__(self, begin: Callable[[], None], end: Callable[[bool], None]) -> None:
+        self._begin = begin
+        self._end = end
+
+    def __enter__(self) -> None:
+        self._begin()
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._end(kind is None)
 
 
 def _look(path: Path) -> bool:
@@ -193,8 +250,25 @@ def _build(path: Path) -> None:
 
 def _connect(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.set_busy_timeout(LOCK_WAIT_MS)
+    connection.set_busy_handler(_patience(LOCK_WAIT_MS))
     return connection
+
+
+def _patience(milliseconds: int) -> Callable[[int], bool]:
+    """Wait for another writer by short steps: SQLite's own, of up to 0.1 s, miss the gaps that a busy worker leaves."""
+    end = 0.0
+
+    def wait(tries: int) -> bool:
+        nonlocal end
+        now = time.monotonic()
+        if tries == 0:
+            end = now + milliseconds / 1000
+        if now >= end:
+            return False
+        time.sleep(min(end - now, SHORTEST_STEP_S * (1 + tries // 10), LONGEST_STEP_S))
+        return True
+
+    return wait
 
 
 def _check_version(connection: apsw.Connection, path: Path) -> None:
@@ -238,36 +312,38 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _told(location: str) -> Iterator[None]:
+def _telling(location: str) -> Iterator[None]:
     """Turn what SQLite and the operating system report into errors for people."""
     try:
         yield
-    except QueuectlError:
-        raise
-    except (apsw.BusyError, apsw.LockedError, apsw.ProtocolError):
-        raise StoreBusyError(
-            f"{location} is busy: another process has been writing to it; try again"
-        ) from None
-    except apsw.FullError:
-        raise StoreFullError(f"{location}: no space left on the disk; nothing was changed") from None
-    except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise StoreInvalidError(f"{location} is damaged ({error}); bring a backup back") from None
-    except apsw.SQLError as error:
-        if "no such" not in str(error):
-            raise
-        raise StoreInvalidError(f"{location} is damaged ({error}); bring a backup back") from None
-    except apsw.ReadOnlyError:
-        raise StoreUnavailableError(f"{location} can't be written: {_owner(location)}") from None
-    except apsw.IOError as error:
-        raise StoreUnavailableError(
-            f"{location} can't be read or written ({error}): look at the disk that it is on"
-        ) from None
-    except (apsw.CantOpenError, apsw.PermissionsError) as error:
-        raise StoreUnavailableError(f"{location} can't be opened ({error}): {_owner(location)}") from None
-    except PermissionError:
-        raise StoreUnavailableError(f"{location} can't be opened: {_owner(location)}") from None
-    except OSError as error:
-        raise StoreUnavailableError(f"{location}: {error.strerror or error}") from None
+    except (apsw.Error, OSError) as error:
+        raise _told(error, location) from None
+
+
+def _told(error: Exception, location: str) -> Exception:
+    """Return the error for people; one that is a mistake of ours stays as it is."""
+    match error:
+        case apsw.BusyError() | apsw.LockedError() | apsw.ProtocolError():
+            return StoreBusyError(f"{location} is busy: another process has been writing to it; try again")
+        case apsw.FullError():
+            return StoreFullError(f"{location}: no space left on the disk; nothing was changed")
+        case apsw.NotADBError() | apsw.CorruptError():
+            return StoreInvalidError(f"{location} is damaged ({error}); bring a backup back")
+        case apsw.SQLError() if "no such" in str(error):
+            return StoreInvalidError(f"{location} is damaged ({error}); bring a backup back")
+        case apsw.ReadOnlyError():
+            return StoreUnavailableError(f"{location} can't be written: {_owner(location)}")
+        case apsw.IOError():
+            return StoreUnavailableError(
+                f"{location} can't be read or written ({error}): look at the disk that it is on"
+            )
+        case apsw.CantOpenError() | apsw.PermissionsError():
+            return StoreUnavailableError(f"{location} can't be opened ({error}): {_owner(location)}")
+        case PermissionError():
+            return StoreUnavailableError(f"{location} can't be opened: {_owner(location)}")
+        case OSError():
+            return StoreUnavailableError(f"{location}: {error.strerror or error}")
+    return error
 
 
 def _owner(location: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -11,8 +10,7 @@ from queuectl.model.worker import StopMode, Worker
 from queuectl.store.database import Database, Row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker was told."""
 
     paused: bool
@@ -75,15 +73,20 @@ class Workers:
 
     def pause(self, worker: str | None, *, now: int) -> Sequence[str]:
         """Claiming → paused; None: all. Returns the ids that changed."""
-        return [row["id"] for row in self._db.run("pause_worker", id=worker, now=now)]
+        return self._told(self._db.run("pause_worker", id=worker, now=now))
 
     def resume(self, worker: str | None) -> Sequence[str]:
         """Paused → claiming; None: all. Returns the ids that changed."""
-        return [row["id"] for row in self._db.run("resume_worker", id=worker)]
+        return self._told(self._db.run("resume_worker", id=worker))
 
     def stop(self, worker: str | None, *, mode: StopMode) -> Sequence[str]:
         """Ask a worker to stop; None: all. Returns the ids that were asked."""
-        return [row["id"] for row in self._db.run("stop_worker", id=worker, mode=mode)]
+        return self._told(self._db.run("stop_worker", id=worker, mode=mode))
+
+    def _told(self, rows: Sequence[Row]) -> Sequence[str]:
+        if rows:
+            self._db.announce()
+        return [row["id"] for row in rows]
 
 
 def _orders(rows: Sequence[Row]) -> Orders | None:

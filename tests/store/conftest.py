@@ -64,8 +64,11 @@ class Bench:
         now: int = 1000,
     ) -> list[Job]:
         """What a worker gets."""
+        outputs = [f"{worker}-{number}.log" for number in range(limit)]
         return list(
-            self.store.jobs.claim(worker=worker, host="here", queues=queues, limit=limit, idle=idle, now=now)
+            self.store.jobs.claim(
+                worker=worker, host="here", queues=queues, outputs=outputs, idle=idle, now=now
+            )
         )
 
     def finish(

@@ -8,7 +8,7 @@ import pytest
 
 from queuectl.model.fire import Fire
 from queuectl.model.job import Job
-from queuectl.model.spec import Keep
+from queuectl.model.spec import JobSpec, Keep
 from queuectl.model.states import FINAL, FireOutcome, JobState
 from tests.store.conftest import Bench
 
@@ -94,7 +94,8 @@ def test_beyond_a_count(bench: Bench, state: JobState) -> None:
     ended(bench, next(iter(FINAL - {state})), 100)
     beyond = bench.store.history.beyond
 
-    assert beyond(state, Keep(count=1), now=1000, limit=9) == [old, older]
+    assert beyond(state, Keep(count=1), now=1000, limit=9) == [older, old]
+    assert beyond(state, Keep(count=1), now=1000, limit=1) == [older]
     assert beyond(state, Keep(count=3), now=1000, limit=9) == []
     assert len(beyond(state, Keep(count=0), now=1000, limit=9)) == 3
 
@@ -134,6 +135,23 @@ def test_a_retried_job_is_not_overdue(bench: Bench) -> None:
 
     assert bench.store.history.overdue(now=1000, limit=9) == []
     assert bench.store.history.finished(FINAL, before=1000) == []
+
+
+def test_specs_that_keep_a_number_are_told_by_and_by(bench: Bench) -> None:
+    apply_id = bench.store.specs.record_apply(at=1, who="me", source="x", git_commit=None, git_dirty=None)
+    by_number, by_age = {"completed": Keep(count=2), "dead": Keep(count=0)}, {"dead": Keep(for_ms=1)}
+    for name, keep in (("a", by_number), ("b", {}), ("c", by_age), ("d", {"dead": Keep(count=7)})):
+        bench.store.specs.write(
+            JobSpec(name=name, command="true", keep=keep),
+            source="x", file="f", apply_id=apply_id, next_due_at=None, next_fire_at=None, now=1,
+        )  # fmt: skip
+    bench.store.specs.prune("d", now=2)
+    of_a, of_d = [("a", COMPLETED, 2), ("a", DEAD, 0)], [("d", DEAD, 7)]
+    counted = bench.store.history.counted
+
+    assert counted(limit=9) == ([*of_a, *of_d], False)
+    rounds = [counted(limit=1) for _ in range(6)]
+    assert rounds == [(of_a, True), (of_d, True), ([], False)] * 2
 
 
 # The ledger

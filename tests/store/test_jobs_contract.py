@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from queuectl.model.errors import QueuectlError
 from queuectl.model.fire import Fire
 from queuectl.model.job import Job, NewJob
 from queuectl.model.spec import EnvRef, JobSpec, Keep
 from queuectl.model.states import FireOutcome, JobState, Outcome
-from queuectl.store.jobs import JobFilter
+from queuectl.store import listing
+from queuectl.store.listing import JobFilter
 from tests.store.conftest import Bench
 
 BLOCKED, SCHEDULED, PENDING, PROCESSING, FAILED, COMPLETED, DEAD, CANCELLED = JobState
@@ -81,6 +84,7 @@ def test_verb_in_state(bench: Bench, verb: str, state: JobState) -> None:
     assert (after != before) is changed
     assert not changed or after.updated_at == (1000 if "due" in verb else LATER)
     assert (after.finished_at is not None) is (after.state in {COMPLETED, DEAD, CANCELLED})
+    check_counts(bench)
 
 
 @pytest.mark.parametrize("state", JobState)
@@ -102,6 +106,41 @@ def test_verbs_say_none_of_a_job_that_is_not_there(bench: Bench, verb: str) -> N
     bench.store.history.forget([job.id])
 
     assert act(bench, job) is None
+
+
+def check_counts(bench: Bench) -> None:
+    """What is counted is what is there."""
+    jobs = bench.store.jobs.list()
+    assert {state: count for state, count in bench.store.jobs.counts().items() if count} == Counter(
+        job.state for job in jobs
+    )
+    waiting, processing = (
+        Counter(job.queue for job in jobs if job.state in states)
+        for states in ({BLOCKED, SCHEDULED, PENDING, FAILED}, {PROCESSING})
+    )
+    for queue in bench.store.queues.list():
+        assert (queue.waiting, queue.processing) == (waiting[queue.name], processing[queue.name])
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_counts_follow_a_job_to_its_end(bench: Bench, state: JobState) -> None:
+    job = bench.in_state(state, spec="s", keep={"cancelled": Keep(count=1)})
+    other = bench.in_state(state, queue="other")
+    check_counts(bench)
+
+    bench.store.jobs.refreeze(job.id, OTHER, 7, run_at=None, now=LATER)
+    check_counts(bench)
+    bench.store.history.forget([job.id, other.id])
+    check_counts(bench)
+
+    def fail() -> None:
+        with bench.store.transaction():
+            bench.enqueue()
+            raise QueuectlError("no")
+
+    with pytest.raises(QueuectlError, match="no"):
+        fail()
+    check_counts(bench)
 
 
 # Enqueue
@@ -145,6 +184,50 @@ def test_a_key_is_free_again_when_its_job_is_forgotten(bench: Bench) -> None:
     bench.store.history.forget([job.id])
 
     assert bench.enqueue(key="k").id != job.id
+
+
+def test_many_come_in_with_ids_in_their_order(bench: Bench) -> None:
+    news = [
+        NewJob(
+            frozen=JobSpec(command=f"echo {n}", queue=f"q{n // 600}", priority=n % 2 if n > 1500 else 0),
+            state=PENDING if n < 1600 else SCHEDULED,
+            run_at=1 if n < 1600 else n,
+        )
+        for n in range(1700)
+    ]
+
+    ids = bench.store.jobs.enqueue_many(news, now=3)
+
+    assert ids == list(range(1, 1701))
+    found = [bench.store.jobs.get(i) for i in ids if i]
+    assert [(job.frozen, job.state, job.run_at) for job in found if job] == [
+        (new.frozen, new.state, new.run_at) for new in news
+    ]
+    assert [queue.name for queue in bench.store.queues.list()] == ["q0", "q1", "q2"]
+
+
+def test_of_many_those_have_no_id_whose_key_is_there_already(bench: Bench) -> None:
+    bench.enqueue(key="old")
+    keys = ["a", "old", None, "a", None, "old", "b", "b", "a", "c"]
+    news = [NewJob(frozen=OTHER, key=key, state=PENDING, run_at=0) for key in keys]
+
+    ids = bench.store.jobs.enqueue_many(news, now=3)
+
+    assert [i is not None for i in ids] == [True, False, True, False, True, False, True, False, False, True]
+    made = [i for i in ids if i is not None]
+    assert made == sorted(made)
+    assert [job.key for i in made if (job := bench.store.jobs.get(i))] == ["a", None, None, "b", "c"]
+
+
+def test_none_of_many_comes_in_when_one_can_not(bench: Bench) -> None:
+    bad = NewJob(frozen=JobSpec(command=object()), state=PENDING, run_at=0)  # type: ignore[arg-type]
+    good = NewJob(frozen=OTHER, state=PENDING, run_at=0)
+
+    with pytest.raises(TypeError):
+        bench.store.jobs.enqueue_many([*[good] * 600, bad], now=3)
+
+    assert bench.store.jobs.list() == []
+    assert bench.store.jobs.enqueue_many([], now=3) == []
 
 
 @pytest.mark.parametrize("number", [0, -1, 99, 2**63 - 1, 2**63, -(2**63) - 1, 10**30])
@@ -472,7 +555,8 @@ def test_cancel_of_a_running_job_is_a_request_to_its_worker(bench: Bench) -> Non
     assert (asked.state, asked.cancel_requested_at, asked.reason) == (PROCESSING, 2000, "enough")
     assert bench.store.jobs.cancel_requests("w1") == [job.id]
     assert bench.store.jobs.cancel_requests("w2") == []
-    bench.finish(job, CANCELLED, outcome=Outcome.CANCELLED, now=2001)
+    assert not bench.finish(job, now=2001), "read before it was asked for"
+    assert bench.finish(asked, CANCELLED, outcome=Outcome.CANCELLED, now=2001)
     assert bench.store.jobs.cancel_requests("w1") == []
     assert bench.now(job).cancel_requested_at is None
 
@@ -527,6 +611,54 @@ def test_list_is_newest_first_filtered_and_paged(bench: Bench) -> None:
     assert ids(listed(JobFilter(queue="x"))) == [b.id, a.id]
     assert ids(listed(JobFilter(since=20))) == [c.id, b.id]
     assert ids(listed(JobFilter(spec="a", states={PENDING}, queue="x", since=10))) == [a.id]
+
+
+FILTERS = [
+    {
+        name: value
+        for name, value in (
+            ("states", states),
+            ("spec", spec),
+            ("queue", queue),
+            ("since", since),
+            ("before_id", before_id),
+        )
+        if value is not None
+    }
+    for states in (None, set(), {COMPLETED}, {PROCESSING}, {PENDING, DEAD, PROCESSING})
+    for spec in (None, "a", "nobody")
+    for queue in (None, "x", "nowhere")
+    for since in (None, 0, 130, 200)
+    for before_id in (None, 17)
+]
+
+
+@pytest.mark.parametrize("few", [3, 20, 2_000])
+def test_list_finds_what_looking_through_all_would_find(
+    bench: Bench, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whichever index; with few changed jobs and with many."""
+    monkeypatch.setattr(listing, "FEW", few)
+    states = [*JobState, COMPLETED, PENDING]
+    for number in range(30):
+        spec, queue = (None, "a", "b")[number % 3], ("x", "y")[number // 3 % 2]
+        bench.in_state(states[number * 7 % len(states)], spec=spec, queue=queue, now=100 + number * 7 % 60)
+    everything = [job for number in range(30, 0, -1) if (job := bench.store.jobs.get(number))]
+
+    def wanted(job: Job, by: dict[str, Any]) -> bool:
+        return (
+            job.state in by.get("states", JobState)
+            and by.get("spec") in {None, job.spec}
+            and by.get("queue") in {None, job.queue}
+            and job.updated_at >= by.get("since", 0)
+            and job.id < by.get("before_id", 99)
+        )
+
+    assert len(everything) == 30
+    for by in FILTERS:
+        for limit in (2, 100):
+            expected = [job for job in everything if wanted(job, by)][:limit]
+            assert bench.store.jobs.list(JobFilter(**by), limit=limit) == expected, (by, limit)
 
 
 def test_counts_name_every_state(bench: Bench) -> None:

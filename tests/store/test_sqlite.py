@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 
 import apsw
@@ -233,8 +234,8 @@ def test_nothing_temporary_is_left(path: Path) -> None:
 
 def test_every_connection_is_wal_and_durable(path: Path) -> None:
     for store in (opened(path), opened(path)):
-        pragmas = [connection(store).pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")]
-        assert pragmas == ["wal", 2, 1]
+        names = ("journal_mode", "synchronous", "foreign_keys", "temp_store")
+        assert [connection(store).pragma(name) for name in names] == ["wal", 2, 1, 2]
         store.close()
 
     store = opened(path, durability="normal")
@@ -331,6 +332,19 @@ def test_busy_is_said_after_the_wait_and_nothing_is_changed(path: Path) -> None:
     waiter.close()
 
 
+def test_a_lock_is_looked_for_in_short_steps_until_the_wait_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite's own steps grow to 0.1 s: they miss the few ms that a worker leaves between hundreds of fires."""
+    steps: list[float] = []
+    monkeypatch.setattr(sqlite.time, "monotonic", lambda: 1000 + sum(steps))
+    monkeypatch.setattr(sqlite.time, "sleep", steps.append)
+    wait = sqlite._patience(200)
+    tries = next(number for number in count() if not wait(number))
+    assert tries == len(steps) > 40
+    assert 0 < max(steps) <= sqlite.LONGEST_STEP_S
+    assert sum(steps) == pytest.approx(0.2)
+    assert wait(0)  # the next lock is waited for anew
+
+
 def test_full_is_said_and_nothing_is_changed(path: Path) -> None:
     store = opened(path)
     pages = connection(store).pragma("page_count")
@@ -407,6 +421,53 @@ def test_a_transaction_is_all_or_nothing_also_nested(path: Path) -> None:
     assert store.jobs.list() == []
     assert enqueue(store) > 0
     store.close()
+
+
+def test_a_transaction_that_sqlite_gave_up_leaves_nothing_open(path: Path) -> None:
+    """As when the disk is full: the transaction is gone already when the block ends."""
+
+    def give_up() -> None:
+        with store.transaction():
+            enqueue(store)
+            connection(store).execute("ROLLBACK")
+
+    with closing(opened(path)) as store, closing(apsw.Connection(str(path))) as other:
+        with pytest.raises(apsw.SQLError, match="no transaction is active"):
+            give_up()
+        other.execute("BEGIN IMMEDIATE; ROLLBACK")  # nobody holds the lock
+        assert store.jobs.list() == []
+        with store.transaction():
+            enqueue(store)
+        assert len(store.jobs.list()) == 1
+
+
+def test_a_commit_that_fails_keeps_nothing(path: Path) -> None:
+    orphan = "INSERT INTO attempts (job_id, number, worker_id, host, started_at) VALUES (99, 1, 'w', 'h', 0)"
+
+    def break_a_constraint() -> None:
+        with store.transaction():
+            enqueue(store)
+            connection(store).execute(f"PRAGMA defer_foreign_keys=ON; {orphan}")
+
+    with closing(opened(path)) as store:
+        with pytest.raises(apsw.ConstraintError):
+            break_a_constraint()
+        assert not connection(store).in_transaction
+        assert store.jobs.list() == []
+
+
+def test_a_column_that_came_while_the_queue_was_open_is_read_by_its_name(path: Path) -> None:
+    with closing(opened(path)) as store, closing(apsw.Connection(str(path))) as newer:
+        store.settings.set("lease", "9s")
+        assert store.database.run("settings") == [{"key": "lease", "value": "9s"}]
+        assert store.database.run("workers") == []
+        newer.execute("ALTER TABLE workers ADD COLUMN more TEXT DEFAULT 'x'")
+        newer.execute(
+            "INSERT INTO workers (id, host, pid, pid_mark, slots, queues, started_at, beat_at)"
+            " VALUES ('w', 'h', 1, 'm', 1, '[]', 0, 0)"
+        )
+        (row,) = store.database.run("workers")
+        assert (row["id"], row["more"]) == ("w", "x")
 
 
 def test_ids_are_never_used_again(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key TEXT UNIQUE,
+    key TEXT,
     spec TEXT,
     spec_version INTEGER,
     frozen TEXT NOT NULL,
@@ -26,20 +26,50 @@ CREATE TABLE jobs (
     updated_at INTEGER NOT NULL,
     finished_at INTEGER,
     CHECK ((state IN ('completed', 'dead', 'cancelled')) = (finished_at IS NOT NULL)),
+    CHECK (finished_at = updated_at),  -- where it is set: what is final changes no more
     CHECK (state <> 'processing' OR worker_id IS NOT NULL)
 );
 
--- Partial indexes lead with the state all the same: it makes the planner prefer them to jobs_state.
+-- Every index costs each job as often as what it holds changes. So: one for each way to look for jobs, and none
+-- holds a job in a state that it isn't looked for in. A statement must repeat an index's WHERE word for word.
+CREATE UNIQUE INDEX jobs_key ON jobs (key) WHERE key IS NOT NULL;
 CREATE INDEX jobs_pending ON jobs (queue, priority DESC, id) WHERE state = 'pending';
-CREATE INDEX jobs_due ON jobs (state, run_at) WHERE finished_at IS NULL;
-CREATE INDEX jobs_blocked ON jobs (state, spec, id) WHERE state = 'blocked';
-CREATE INDEX jobs_processing ON jobs (state, worker_id) WHERE state = 'processing';
-CREATE INDEX jobs_expiring ON jobs (state, expires_at) WHERE expires_at IS NOT NULL;
-CREATE INDEX jobs_finished ON jobs (state, own_keep, finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX jobs_processing ON jobs (worker_id) WHERE state = 'processing';
+CREATE INDEX jobs_due ON jobs (state, run_at) WHERE state IN ('scheduled', 'failed');
+CREATE INDEX jobs_blocked ON jobs (spec, id) WHERE state = 'blocked';
+CREATE INDEX jobs_expiring ON jobs (expires_at)
+    WHERE expires_at IS NOT NULL AND state IN ('blocked', 'pending') AND attempt = 0;
 CREATE INDEX jobs_purge ON jobs (purge_at) WHERE purge_at IS NOT NULL;
-CREATE INDEX jobs_state ON jobs (state, id);
-CREATE INDEX jobs_spec ON jobs (spec, state, id);
-CREATE INDEX jobs_queue ON jobs (queue, state, id);
+CREATE INDEX jobs_spec ON jobs (spec, state, id) WHERE spec IS NOT NULL;
+CREATE INDEX jobs_state ON jobs (state, queue, id) WHERE state <> 'processing';
+CREATE INDEX jobs_changed ON jobs (state, own_keep, updated_at) WHERE state <> 'processing';
+
+-- How many jobs there are of each kind, so that nobody has to count them. Rows stay when they come down to 0.
+CREATE TABLE job_counts (
+    queue TEXT NOT NULL,
+    state TEXT NOT NULL,
+    own_keep INTEGER NOT NULL,
+    jobs INTEGER NOT NULL,
+    PRIMARY KEY (queue, state, own_keep)
+) WITHOUT ROWID;
+
+CREATE TRIGGER count_new_job AFTER INSERT ON jobs BEGIN
+    INSERT INTO job_counts VALUES (NEW.queue, NEW.state, NEW.own_keep, 1)
+    ON CONFLICT (queue, state, own_keep) DO UPDATE SET jobs = jobs + 1;
+END;
+
+CREATE TRIGGER count_deleted_job AFTER DELETE ON jobs BEGIN
+    UPDATE job_counts SET jobs = jobs - 1
+    WHERE queue = OLD.queue AND state = OLD.state AND own_keep = OLD.own_keep;
+END;
+
+CREATE TRIGGER count_changed_job AFTER UPDATE OF queue, state, own_keep ON jobs
+WHEN OLD.queue <> NEW.queue OR OLD.state <> NEW.state OR OLD.own_keep <> NEW.own_keep BEGIN
+    UPDATE job_counts SET jobs = jobs - 1
+    WHERE queue = OLD.queue AND state = OLD.state AND own_keep = OLD.own_keep;
+    INSERT INTO job_counts VALUES (NEW.queue, NEW.state, NEW.own_keep, 1)
+    ON CONFLICT (queue, state, own_keep) DO UPDATE SET jobs = jobs + 1;
+END;
 
 CREATE TABLE attempts (
     job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
@@ -56,15 +86,15 @@ CREATE TABLE attempts (
     started_at INTEGER NOT NULL,
     finished_at INTEGER,
     duration_ms INTEGER,
-    output BLOB,
     output_bytes INTEGER NOT NULL DEFAULT 0,
     output_file TEXT,
     truncated INTEGER NOT NULL DEFAULT 0,
     cpu_ms INTEGER,
     max_rss_kib INTEGER,
+    output BLOB,  -- last, and not WITHOUT ROWID: what stands before it is read without it
     PRIMARY KEY (job_id, number),
     CHECK ((outcome IS NULL) = (finished_at IS NULL))
-) WITHOUT ROWID;
+);
 
 CREATE TABLE applies (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -96,7 +126,6 @@ CREATE TABLE specs (
 );
 
 CREATE INDEX specs_due ON specs (next_fire_at) WHERE pruned_at IS NULL AND next_fire_at IS NOT NULL;
-CREATE INDEX specs_source ON specs (source);
 
 CREATE TABLE spec_versions (
     spec TEXT NOT NULL,
@@ -107,6 +136,14 @@ CREATE TABLE spec_versions (
     PRIMARY KEY (spec, version)
 );
 
+-- What spec files said when they were last read, so that unchanged ones need not be read again.
+CREATE TABLE spec_files (
+    path TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    specs TEXT NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE fires (
     spec TEXT NOT NULL,
     due_at INTEGER NOT NULL,
@@ -116,9 +153,10 @@ CREATE TABLE fires (
     job_id INTEGER,
     reason TEXT,
     PRIMARY KEY (spec, due_at)
-);
+) WITHOUT ROWID;
 
-CREATE INDEX fires_due ON fires (due_at);
+CREATE INDEX fires_due ON fires (due_at DESC, spec);
+CREATE INDEX fires_until ON fires (until) WHERE until IS NOT NULL;
 CREATE INDEX fires_job ON fires (job_id) WHERE job_id IS NOT NULL;
 
 CREATE TABLE queues (
@@ -126,6 +164,17 @@ CREATE TABLE queues (
     paused_at INTEGER,
     paused_by TEXT
 );
+
+-- A queue is known from its first job on.
+CREATE TRIGGER know_queue_of_new_job AFTER INSERT ON jobs
+WHEN NOT EXISTS (SELECT 1 FROM queues WHERE name = NEW.queue) BEGIN
+    INSERT INTO queues (name) VALUES (NEW.queue);
+END;
+
+CREATE TRIGGER know_queue_of_moved_job AFTER UPDATE OF queue ON jobs
+WHEN NOT EXISTS (SELECT 1 FROM queues WHERE name = NEW.queue) BEGIN
+    INSERT INTO queues (name) VALUES (NEW.queue);
+END;
 
 CREATE TABLE workers (
     id TEXT PRIMARY KEY,

@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 
 APPLICATION_ID = 0x51756374  # "Quct"
-_FILES = sorted(Path(__file__).parent.glob("[0-9]*.sql"))
+_FILES = sorted(file for file in Path(__file__).parent.iterdir() if file.suffix == ".sql")
 LATEST = len(_FILES)
 """The schema version that this queuectl writes."""
 

@@ -4,8 +4,20 @@ INSERT INTO jobs (key, spec, spec_version, frozen, state, queue, priority, run_a
                   created_at, updated_at)
 VALUES (:key, :spec, :spec_version, :frozen, :state, :queue, :priority, :run_at, :expires_at, :fire_at, :reason,
         :now, :now)
-ON CONFLICT (key) DO NOTHING
-RETURNING *;
+ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING
+RETURNING id;
+
+-- name: enqueue_many
+-- The same for jobs that have all but their key and frozen spec in common; :jobs is an array of those two.
+INSERT INTO jobs (key, spec, spec_version, frozen, state, queue, priority, run_at, expires_at, fire_at, reason,
+                  created_at, updated_at)
+SELECT value ->> 0, :spec, :spec_version, value ->> 1, :state, :queue, :priority, :run_at, :expires_at, :fire_at,
+       :reason, :now, :now
+FROM json_each(:jobs) AS job
+WHERE TRUE
+ORDER BY job.key
+ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING
+RETURNING id, key;
 
 -- name: job
 SELECT * FROM jobs WHERE id = :id;
@@ -14,43 +26,44 @@ SELECT * FROM jobs WHERE id = :id;
 SELECT * FROM jobs WHERE key = :key;
 
 -- name: newest_job_of_spec
-SELECT * FROM jobs WHERE id = (SELECT MAX(id) FROM jobs WHERE spec = :spec);
+SELECT * FROM jobs WHERE id = (
+    SELECT MAX((SELECT MAX(j.id) FROM jobs j WHERE j.spec = :spec AND j.state = states.column1))
+    FROM (VALUES ('blocked'), ('scheduled'), ('pending'), ('processing'), ('failed'), ('completed'), ('dead'),
+        ('cancelled')) AS states);
 
 -- name: job_keys
-SELECT key FROM jobs WHERE key IS NOT NULL ORDER BY id DESC LIMIT :limit;
-
--- name: list_jobs
-SELECT * FROM jobs
-WHERE (CAST(:states AS TEXT) IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (CAST(:spec AS TEXT) IS NULL OR spec = :spec)
-  AND (CAST(:queue AS TEXT) IS NULL OR queue = :queue)
-  AND (CAST(:since AS INTEGER) IS NULL OR updated_at >= :since)
-  AND (CAST(:before_id AS INTEGER) IS NULL OR id < :before_id)
-ORDER BY id DESC LIMIT :limit;
+-- Among the latest jobs: a million without a key are not looked through for one with.
+SELECT key FROM (SELECT id, key FROM jobs ORDER BY id DESC LIMIT 5000) AS latest
+WHERE key IS NOT NULL ORDER BY id DESC LIMIT :limit;
 
 -- name: count_jobs_by_state
-SELECT state, COUNT(*) AS jobs FROM jobs GROUP BY state;
+SELECT state, SUM(jobs) AS jobs FROM job_counts GROUP BY state;
 
 -- name: oldest_pending
-SELECT MIN(run_at) AS run_at FROM jobs WHERE state = 'pending' AND finished_at IS NULL;
+-- Since when one of those that have been pending for longest could have run.
+SELECT MIN(run_at) AS run_at FROM (
+    SELECT run_at FROM jobs WHERE state = 'pending' AND own_keep = 0 AND state <> 'processing'
+    ORDER BY updated_at LIMIT 1000) AS longest;
+
+-- name: claimable_queues
+-- Served queues that aren't paused and have something pending.
+SELECT q.name FROM queues q
+WHERE q.paused_at IS NULL
+  AND (CAST(:queues AS TEXT) IS NULL OR q.name IN (SELECT value FROM json_each(:queues)))
+  AND EXISTS (SELECT 1 FROM jobs j WHERE j.state = 'pending' AND j.queue = q.name);
+
+-- name: claimable_jobs
+-- The first :limit pending ones of a queue by priority, then age.
+SELECT id, priority FROM jobs
+WHERE state = 'pending' AND queue = :queue AND (losses < :quarantined_from OR :quarantined)
+ORDER BY priority DESC, id LIMIT :limit;
 
 -- name: claim
--- pending → processing: the first :limit by priority, then age, of the served queues that aren't paused.
-WITH candidate AS (
-    SELECT j.id
-    FROM queues q
-    JOIN jobs j ON j.id IN (
-        SELECT p.id FROM jobs p
-        WHERE p.state = 'pending' AND p.queue = q.name AND (p.losses < :quarantined_from OR :quarantined)
-        ORDER BY p.priority DESC, p.id LIMIT :limit)
-    WHERE q.paused_at IS NULL
-      AND (CAST(:queues AS TEXT) IS NULL OR q.name IN (SELECT value FROM json_each(:queues)))
-    ORDER BY j.priority DESC, j.id LIMIT :limit
-)
+-- pending → processing.
 UPDATE jobs
 SET state = 'processing', worker_id = :worker, attempt = attempt + 1, reason = NULL,
     cancel_requested_at = NULL, updated_at = :now
-WHERE id IN (SELECT id FROM candidate)
+WHERE id = :id AND state = 'pending'
 RETURNING *;
 
 -- name: bury_damaged
@@ -65,6 +78,7 @@ SET state = :state, run_at = COALESCE(:run_at, run_at), failures = :failures, lo
     exit_code = :exit_code, cancel_requested_at = NULL, own_keep = :own_keep, purge_at = :purge_at,
     finished_at = CAST(:finished_at AS INTEGER), updated_at = :now
 WHERE id = :id AND state = 'processing' AND worker_id = :worker AND attempt = :attempt
+  AND cancel_requested_at IS NOT DISTINCT FROM CAST(:cancel_requested_at AS INTEGER)
 RETURNING id;
 
 -- name: promote
@@ -72,26 +86,33 @@ RETURNING id;
 UPDATE jobs
 SET state = 'pending', updated_at = :now
 WHERE id IN (
-    SELECT id FROM jobs WHERE state IN ('scheduled', 'failed') AND finished_at IS NULL AND run_at <= :now
+    SELECT id FROM jobs WHERE state IN ('scheduled', 'failed') AND run_at <= :now
     LIMIT :limit)
 RETURNING id;
 
 -- name: bring_back
 -- failed stays: its backoff starts now, where the clock has been set back to before it began.
 UPDATE jobs SET run_at = :now + MAX(0, run_at - updated_at), updated_at = :now
-WHERE state = 'failed' AND finished_at IS NULL AND run_at > :now AND updated_at > :now
+WHERE state = 'failed' AND state IN ('scheduled', 'failed') AND run_at > :now AND updated_at > :now
 RETURNING id;
 
 -- name: unblock
--- blocked → pending (or scheduled, when not due yet): the oldest of each spec that has no other open job.
+-- blocked → pending (or scheduled, when not due yet): the oldest of each spec that has no other open job. The specs
+-- are found one by one, past all jobs of the one before.
+WITH RECURSIVE waiting (spec) AS (
+    SELECT MIN(spec) FROM jobs WHERE state = 'blocked'
+    UNION ALL
+    SELECT (SELECT MIN(b.spec) FROM jobs b WHERE b.state = 'blocked' AND b.spec > waiting.spec)
+    FROM waiting WHERE waiting.spec IS NOT NULL
+)
 UPDATE jobs
 SET state = CASE WHEN run_at > :now THEN 'scheduled' ELSE 'pending' END, reason = NULL, updated_at = :now
 WHERE state = 'blocked' AND id IN (
-    SELECT (SELECT MIN(b.id) FROM jobs b WHERE b.spec = s.spec AND b.state = 'blocked')
-    FROM (SELECT DISTINCT spec FROM jobs WHERE state = 'blocked') s
-    WHERE NOT EXISTS (
+    SELECT (SELECT MIN(b.id) FROM jobs b WHERE b.spec = w.spec AND b.state = 'blocked')
+    FROM waiting w
+    WHERE w.spec IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM jobs o
-        WHERE o.spec = s.spec AND o.state IN ('scheduled', 'pending', 'processing', 'failed')))
+        WHERE o.spec = w.spec AND o.state IN ('scheduled', 'pending', 'processing', 'failed')))
 RETURNING id;
 
 -- name: expire
@@ -163,17 +184,21 @@ SELECT
     OR EXISTS (SELECT 1 FROM queues q WHERE q.paused_at IS NULL
         AND (CAST(:queues AS TEXT) IS NULL OR q.name IN (SELECT value FROM json_each(:queues)))
         AND (EXISTS (SELECT 1 FROM jobs j WHERE j.state = 'pending' AND j.queue = q.name)
-          OR EXISTS (SELECT 1 FROM jobs j WHERE j.state = 'failed' AND j.queue = q.name))) AS busy;
+          OR EXISTS (SELECT 1 FROM jobs j
+              WHERE j.state = 'failed' AND j.queue = q.name AND j.state <> 'processing'))) AS busy;
+
+-- name: any_waiting
+SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'pending')
+    OR EXISTS (SELECT 1 FROM jobs WHERE state = 'blocked') AS any_waiting;
 
 -- name: next_job_deadline
 SELECT MIN(at) AS at FROM (
-    SELECT MIN(run_at) AS at FROM jobs WHERE state = 'scheduled' AND finished_at IS NULL
+    SELECT MIN(run_at) AS at FROM jobs WHERE state = 'scheduled' AND state IN ('scheduled', 'failed')
     UNION ALL
-    SELECT MIN(run_at) FROM jobs WHERE state = 'failed' AND finished_at IS NULL
+    SELECT MIN(run_at) FROM jobs WHERE state = 'failed' AND state IN ('scheduled', 'failed')
     UNION ALL
-    SELECT MIN(expires_at) + 1 FROM jobs WHERE expires_at IS NOT NULL AND state = 'pending' AND attempt = 0
-    UNION ALL
-    SELECT MIN(expires_at) + 1 FROM jobs WHERE expires_at IS NOT NULL AND state = 'blocked' AND attempt = 0
+    SELECT MIN(expires_at) + 1 FROM jobs
+    WHERE expires_at IS NOT NULL AND state IN ('blocked', 'pending') AND attempt = 0
 ) AS deadlines;
 
 -- name: delete_jobs
@@ -182,14 +207,25 @@ DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(:ids))
 RETURNING id;
 
 -- name: purgeable_jobs
--- Final jobs of some states, in no order: sorting them would take longer than deleting a batch.
+-- Final jobs, in no order: sorting them would take longer than deleting a batch.
 SELECT id FROM jobs
-WHERE state IN (SELECT value FROM json_each(:states)) AND finished_at IS NOT NULL AND finished_at <= :before
-  AND (CAST(:queue AS TEXT) IS NULL OR queue = :queue)
+WHERE state = :state AND own_keep IN (0, 1) AND state <> 'processing' AND updated_at <= :before
+  AND finished_at IS NOT NULL
+LIMIT :limit;
+
+-- name: purgeable_jobs_of_queue
+SELECT id FROM jobs
+WHERE state = :state AND queue = :queue AND state <> 'processing' AND finished_at <= :before
 LIMIT :limit;
 
 -- name: waiting_jobs_of_queue
-SELECT id FROM jobs WHERE queue = :queue AND state IN ('blocked', 'scheduled', 'pending', 'failed')
+SELECT id FROM jobs WHERE state = 'blocked' AND queue = :queue AND state <> 'processing'
+UNION ALL
+SELECT id FROM jobs WHERE state = 'scheduled' AND queue = :queue AND state <> 'processing'
+UNION ALL
+SELECT id FROM jobs WHERE state = 'pending' AND queue = :queue AND state <> 'processing'
+UNION ALL
+SELECT id FROM jobs WHERE state = 'failed' AND queue = :queue AND state <> 'processing'
 ORDER BY id LIMIT :limit;
 
 -- name: overdue_history
@@ -197,22 +233,27 @@ ORDER BY id LIMIT :limit;
 SELECT id FROM jobs WHERE purge_at IS NOT NULL AND purge_at <= :now ORDER BY purge_at LIMIT :limit;
 
 -- name: aged_history
+-- What is final has changed for the last time when it finished.
 SELECT id FROM jobs
-WHERE state = :state AND own_keep = 0 AND finished_at IS NOT NULL AND finished_at < :before
-ORDER BY finished_at LIMIT :limit;
+WHERE state = :state AND own_keep = 0 AND state <> 'processing' AND updated_at < :before AND finished_at IS NOT NULL
+ORDER BY updated_at LIMIT :limit;
 
--- name: surplus_history
--- All but the newest :count of a state.
-SELECT id FROM jobs
-WHERE state = :state AND own_keep = 0 AND finished_at IS NOT NULL
-ORDER BY finished_at DESC LIMIT :limit OFFSET :count;
+-- name: history_size
+SELECT COALESCE(SUM(jobs), 0) AS jobs FROM job_counts WHERE state = :state AND own_keep = 0;
 
 -- name: surplus_history_of_spec
-SELECT id FROM jobs WHERE spec = :spec AND state = :state AND finished_at IS NOT NULL
-ORDER BY id DESC LIMIT :limit OFFSET :count;
+-- All but the newest :count of a final state. Those are counted off in the index, which is for a spec to choose.
+SELECT id FROM jobs WHERE spec = :spec AND state = :state ORDER BY id DESC LIMIT :limit OFFSET :count;
 
 -- name: average_duration
--- Over the latest :limit attempts that succeeded.
-SELECT AVG(duration_ms) AS ms FROM (
-    SELECT a.duration_ms FROM jobs j JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt
-    WHERE j.state = 'completed' AND j.finished_at IS NOT NULL ORDER BY j.id DESC LIMIT :limit) AS latest;
+-- Over the latest :limit jobs that completed, the attempts that they completed with.
+SELECT AVG(a.duration_ms) AS ms
+FROM (
+    SELECT id, attempt, updated_at FROM jobs
+    WHERE state = 'completed' AND own_keep = 0 AND state <> 'processing'
+    UNION ALL
+    SELECT id, attempt, updated_at FROM jobs
+    WHERE state = 'completed' AND own_keep = 1 AND state <> 'processing'
+    ORDER BY updated_at DESC LIMIT :limit
+) AS latest
+JOIN attempts a ON a.job_id = latest.id AND a.number = latest.attempt;

@@ -14,18 +14,20 @@ SELECT * FROM specs ORDER BY name;
 -- name: spec
 SELECT * FROM specs WHERE name = :name;
 
--- name: write_spec
+-- name: write_specs
 -- Nothing → version 1; a changed spec, or a pruned one that is back: one version up.
 INSERT INTO specs (name, source, file, version, body, apply_id, created_at, updated_at, next_due_at, next_fire_at)
-VALUES (:name, :source, :file, 1, :body, :apply_id, :now, :now, :next_due_at, :next_fire_at)
+SELECT value ->> 0, :source, value ->> 1, 1, value ->> 2, :apply_id, :now, :now, value ->> 3, value ->> 4
+FROM json_each(:specs) WHERE TRUE
 ON CONFLICT (name) DO UPDATE
 SET source = excluded.source, file = excluded.file, version = specs.version + 1, body = excluded.body,
     apply_id = excluded.apply_id, updated_at = excluded.updated_at, next_due_at = excluded.next_due_at,
     next_fire_at = excluded.next_fire_at, orphaned = 0, pruned_at = NULL
-RETURNING version;
+RETURNING name, version;
 
--- name: record_spec_version
-INSERT INTO spec_versions (spec, version, body, apply_id, at) VALUES (:spec, :version, :body, :apply_id, :at);
+-- name: record_spec_versions
+INSERT INTO spec_versions (spec, version, body, apply_id, at)
+SELECT s.name, s.version, s.body, s.apply_id, s.updated_at FROM json_each(:names) n JOIN specs s ON s.name = n.value;
 
 -- name: spec_version
 SELECT body, apply_id, at FROM spec_versions WHERE spec = :spec AND version = :version;
@@ -41,15 +43,52 @@ UPDATE specs SET orphaned = 1 WHERE name = :name AND orphaned = 0;
 UPDATE specs SET pruned_at = :now, next_due_at = NULL, next_fire_at = NULL, orphaned = 0
 WHERE name = :name AND pruned_at IS NULL RETURNING name;
 
+-- name: spec_files
+SELECT path, digest, specs FROM spec_files;
+
+-- name: remember_spec_files
+INSERT INTO spec_files (path, source, digest, specs)
+SELECT value ->> 0, :source, value ->> 1, value ->> 2 FROM json_each(:files) WHERE TRUE
+ON CONFLICT (path) DO UPDATE SET source = excluded.source, digest = excluded.digest, specs = excluded.specs;
+
+-- name: forget_spec_files
+-- All of a source but those.
+DELETE FROM spec_files WHERE source = :source AND path NOT IN (SELECT value FROM json_each(:paths));
+
+-- name: make_jobs_of_specs
+-- Nothing → blocked, scheduled or pending: a job of a spec each.
+INSERT INTO jobs (spec, spec_version, frozen, state, queue, priority, run_at, expires_at, fire_at, reason,
+                  created_at, updated_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+       value ->> 8, value ->> 9, :now, :now
+FROM json_each(:jobs) AS job WHERE TRUE ORDER BY job.key
+RETURNING id, spec, fire_at;
+
+-- name: specs_with_open_jobs
+SELECT value AS name FROM json_each(:names) n
+WHERE EXISTS (SELECT 1 FROM jobs
+    WHERE spec = n.value AND state IN ('blocked', 'scheduled', 'pending', 'processing', 'failed'));
+
+-- name: far_specs
+-- Those that are due later than a day from now, or ever so late.
+SELECT * FROM specs
+WHERE name > :after AND pruned_at IS NULL AND next_due_at > :beyond
+ORDER BY name LIMIT :limit;
+
+-- name: specs_that_keep_counts
+-- Pruned ones too, and now and then one that doesn't.
+SELECT name, body FROM specs WHERE name > :after AND body LIKE '%"count":%' ORDER BY name LIMIT :limit;
+
 -- name: due_specs
 SELECT * FROM specs WHERE pruned_at IS NULL AND next_fire_at IS NOT NULL AND next_fire_at <= :now
 ORDER BY next_fire_at LIMIT :limit;
 
--- name: advance_spec
--- The schedule moves on; only if nobody else has moved it.
-UPDATE specs SET next_due_at = :next_due_at, next_fire_at = :next_fire_at,
-    last_fire_at = COALESCE(CAST(:fired_at AS INTEGER), last_fire_at)
-WHERE name = :name AND next_due_at = :expected_due_at RETURNING name;
+-- name: advance_specs
+-- The schedules move on; each only if nobody else has moved it.
+UPDATE specs SET next_due_at = value ->> 2, next_fire_at = value ->> 3,
+    last_fire_at = COALESCE(CAST(value ->> 4 AS INTEGER), last_fire_at)
+FROM json_each(:moves)
+WHERE name = value ->> 0 AND next_due_at = value ->> 1 RETURNING name;
 
 -- name: next_spec_deadline
 SELECT MIN(next_fire_at) AS at FROM specs WHERE pruned_at IS NULL AND next_fire_at IS NOT NULL;
@@ -66,7 +105,7 @@ UPDATE specs SET paused_at = NULL, paused_by = NULL WHERE name = :name AND pause
 
 -- name: mark_done
 -- What a spec without a schedule has made its latest job for.
-UPDATE specs SET done_digest = :digest, last_job_id = :job_id WHERE name = :name;
+UPDATE specs SET done_digest = value ->> 1, last_job_id = value ->> 2 FROM json_each(:done) WHERE name = value ->> 0;
 
 -- name: forget_done
 UPDATE specs SET done_digest = NULL WHERE name = :name;
@@ -76,8 +115,15 @@ INSERT INTO fires (spec, due_at, until, count, outcome, job_id, reason)
 VALUES (:spec, :due_at, :until, :count, :outcome, :job_id, :reason)
 ON CONFLICT (spec, due_at) DO NOTHING RETURNING due_at;
 
--- name: link_fire
-UPDATE fires SET job_id = :job_id, outcome = :outcome, reason = :reason WHERE spec = :spec AND due_at = :due_at;
+-- name: record_fires
+-- Due instants that aren't in the ledger yet.
+INSERT INTO fires (spec, due_at, outcome, reason)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(:fires) WHERE TRUE
+ON CONFLICT (spec, due_at) DO NOTHING RETURNING spec, due_at;
+
+-- name: link_fires
+UPDATE fires SET job_id = value ->> 2, outcome = value ->> 3, reason = value ->> 4
+FROM json_each(:fires) WHERE spec = value ->> 0 AND due_at = value ->> 1;
 
 -- name: latest_fire
 SELECT * FROM fires WHERE spec = :spec ORDER BY due_at DESC LIMIT 1;
@@ -90,10 +136,15 @@ UPDATE fires SET until = :until, count = count + :count, reason = :reason WHERE 
 UPDATE fires SET outcome = 'expired', reason = :reason WHERE job_id = :job_id;
 
 -- name: list_fires
+SELECT * FROM fires WHERE due_at >= :since ORDER BY due_at DESC, spec LIMIT :limit;
+
+-- name: stretches_since
+-- Stretches that began before, but were not over.
 SELECT * FROM fires
-WHERE (CAST(:spec AS TEXT) IS NULL OR spec = :spec)
-  AND (CAST(:since AS INTEGER) IS NULL OR COALESCE(until, due_at) >= :since)
-ORDER BY due_at DESC, spec LIMIT :limit;
+WHERE until IS NOT NULL AND until >= :since AND +due_at < :since AND (CAST(:spec AS TEXT) IS NULL OR spec = :spec);
+
+-- name: list_fires_of_spec
+SELECT * FROM fires WHERE spec = :spec AND due_at >= :since ORDER BY due_at DESC LIMIT :limit;
 
 -- name: forget_fires_before
 DELETE FROM fires WHERE (spec, due_at) IN (

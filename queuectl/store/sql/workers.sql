@@ -47,9 +47,9 @@ UPDATE queues SET paused_at = NULL, paused_by = NULL WHERE name = :name AND paus
 
 -- name: queues
 SELECT q.name, q.paused_at, q.paused_by,
-    (SELECT COUNT(*) FROM jobs j WHERE j.queue = q.name
-        AND j.state IN ('blocked', 'scheduled', 'pending', 'failed')) AS waiting,
-    (SELECT COUNT(*) FROM jobs j WHERE j.queue = q.name AND j.state = 'processing') AS processing
+    (SELECT COALESCE(SUM(c.jobs), 0) FROM job_counts c WHERE c.queue = q.name
+        AND c.state IN ('blocked', 'scheduled', 'pending', 'failed')) AS waiting,
+    (SELECT COALESCE(SUM(c.jobs), 0) FROM job_counts c WHERE c.queue = q.name AND c.state = 'processing') AS processing
 FROM queues q ORDER BY q.name;
 
 -- name: settings

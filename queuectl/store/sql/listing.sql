@@ -1,0 +1,49 @@
+-- name: newest_jobs
+SELECT * FROM jobs
+WHERE id < :before_id AND (CAST(:since AS INTEGER) IS NULL OR updated_at >= :since)
+ORDER BY id DESC LIMIT :limit;
+
+-- name: kinds_of_jobs
+-- In which of these states there are jobs, of which queues, and how many.
+SELECT state, queue, SUM(jobs) AS jobs FROM job_counts
+WHERE jobs > 0 AND state IN (SELECT value FROM json_each(:states))
+  AND (CAST(:queue AS TEXT) IS NULL OR queue = :queue)
+GROUP BY state, queue;
+
+-- name: newest_of_kind
+-- Of a state other than processing.
+SELECT id FROM jobs
+WHERE state = :state AND queue = :queue AND id < :before_id AND state <> 'processing'
+  AND (CAST(:since AS INTEGER) IS NULL OR updated_at >= :since)
+ORDER BY id DESC LIMIT :limit;
+
+-- name: newest_processing
+-- They are few: "+" keeps the walk by id away.
+SELECT id FROM jobs
+WHERE state = :state AND state = 'processing' AND queue = :queue AND +id < :before_id
+  AND (CAST(:since AS INTEGER) IS NULL OR updated_at >= :since)
+ORDER BY +id DESC LIMIT :limit;
+
+-- name: newest_of_spec
+SELECT id FROM jobs
+WHERE spec = :spec AND state = :state AND id < :before_id
+  AND (CAST(:queue AS TEXT) IS NULL OR queue = :queue)
+  AND (CAST(:since AS INTEGER) IS NULL OR updated_at >= :since)
+ORDER BY id DESC LIMIT :limit;
+
+-- name: changed_jobs
+-- In no order.
+SELECT id FROM jobs
+WHERE state IN (SELECT value FROM json_each(:states)) AND own_keep IN (0, 1) AND state <> 'processing'
+  AND updated_at >= :since
+UNION ALL
+SELECT id FROM jobs WHERE state = 'processing' AND updated_at >= :since
+LIMIT :limit;
+
+-- name: jobs_among
+SELECT * FROM jobs
+WHERE id IN (SELECT value FROM json_each(:ids)) AND id < :before_id
+  AND state IN (SELECT value FROM json_each(:states))
+  AND (CAST(:spec AS TEXT) IS NULL OR spec = :spec)
+  AND (CAST(:queue AS TEXT) IS NULL OR queue = :queue)
+ORDER BY id DESC LIMIT :limit;
