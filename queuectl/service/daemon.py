@@ -1,4 +1,4 @@
-"""A worker that lives on by itself: a session of its own, and a log file instead of a terminal."""
+"""Workers that live on by themselves: a session of their own, and a log file instead of a terminal."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from queuectl.model.errors import QueuectlError
+from queuectl.model.worker import Worker
 from queuectl.service.context import Context
 from queuectl.store.private import make_private_folder
 
 _START_S = 15.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detached:
-    """A worker in the background."""
+class Detached(msgspec.Struct, frozen=True, kw_only=True):
+    """Workers in the background."""
 
     pid: int
-    worker: str | None
-    """Its id; None when it has ended already, because there was nothing to do."""
+    """Of the worker, or of the supervisor where there are several."""
+    workers: tuple[str, ...]
+    """Their ids; none when they have ended already, because there was nothing to do."""
     log_file: Path
 
 
-def detach(ctx: Context, arguments: Sequence[str], log_file: Path) -> Detached:
-    """Start `queuectl ARGUMENTS…` as a daemon, and return when its worker is registered.
+def detach(ctx: Context, arguments: Sequence[str], log_file: Path, *, workers: int = 1) -> Detached:
+    """Start `queuectl ARGUMENTS…` as a daemon, and return when its workers are registered.
 
     Its log file is appended to (0600). Raises QueuectlError with the log's last line when it fails before that.
     """
@@ -46,18 +48,25 @@ def detach(ctx: Context, arguments: Sequence[str], log_file: Path) -> Detached:
         )
     finally:
         os.close(log)
+    seen: dict[str, None] = {}
     deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        for worker in ctx.store.workers.list():
-            if worker.pid == process.pid:
-                process.returncode = 0  # it is on its own now: not a child that somebody must wait for
-                return Detached(pid=process.pid, worker=worker.id, log_file=log_file)
+    while len(seen) < workers and time.monotonic() < deadline and process.poll() is None:
+        seen |= dict.fromkeys(worker.id for worker in ctx.store.workers.list() if _is_of(process.pid, worker))
         time.sleep(0.02)
-    if process.poll() == 0:
-        return Detached(pid=process.pid, worker=None, log_file=log_file)
+    if seen or process.poll() == 0:
+        process.returncode = process.returncode or 0  # on its own: not a child that somebody must wait for
+        return Detached(pid=process.pid, workers=tuple(seen), log_file=log_file)
     if process.poll() is None:
         process.kill()
     raise QueuectlError(f"the worker did not start: {_last_line(log_file)} (see {log_file})")
+
+
+def _is_of(session: int, worker: Worker) -> bool:
+    """Whether a worker is in the daemon's session: it leads that, or its supervisor does."""
+    try:
+        return worker.host == os.uname().nodename and os.getsid(worker.pid) == session
+    except OSError:
+        return False
 
 
 def _last_line(path: Path) -> str:

@@ -8,11 +8,12 @@ from typing import Literal
 import click
 
 from queuectl.cli.lazy import Command
-from queuectl.cli.options import database_option, open_queue_for
+from queuectl.cli.options import already_read, database_option, open_queue_for
 from queuectl.cli.progress import tally
-from queuectl.cli.run_options import overrides, run_options
+from queuectl.cli.run_options import overrides, run_options, slots_of
 from queuectl.service.context import Context
-from queuectl.service.run import RunOptions, run
+from queuectl.service.run import RunOptions
+from queuectl.service.supervise import supervise
 
 
 @click.command(
@@ -21,6 +22,7 @@ from queuectl.service.run import RunOptions, run
     queuectl run
     queuectl run jobs.d/ --watch --slots 8
     queuectl run --until-idle --queue images --queue mail
+    queuectl run --slots 64 --processes 8
     """,
 )
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
@@ -30,7 +32,8 @@ from queuectl.service.run import RunOptions, run
 def command(
     *,
     paths: tuple[Path, ...],
-    slots: int,
+    slots: int | None,
+    processes: int,
     watch: bool,
     queues: tuple[str, ...],
     until_idle: bool,
@@ -49,18 +52,18 @@ def command(
             _apply(ctx, paths)
         with tally(wanted=until_idle and ctx.config.log_file is not None) as progress:
             options = RunOptions(
-                slots=slots,
+                slots=slots_of(slots, processes),
                 queues=queues,
                 until_idle=until_idle,
                 watch=paths if watch else (),
                 log_format=log_format,
                 progress=progress,
             )
-            return run(ctx, options)
+            return supervise(ctx, options, processes=processes)
 
 
 def _apply(ctx: Context, paths: tuple[Path, ...]) -> None:
     from queuectl.cli.plan_page import say_applied  # noqa: PLC0415  heavy, and most runs have no PATH
     from queuectl.service.apply import apply  # noqa: PLC0415  the same
 
-    say_applied(apply(ctx, paths).plan)
+    say_applied(apply(ctx, paths, loaded=already_read()).plan)
