@@ -1,122 +1,206 @@
-"""Fire what is due: every due instant of a schedule becomes one row of the ledger, and maybe a job."""
+"""Fire what is due: every due instant of a schedule becomes one row of the ledger, and maybe a job.
+
+Thousands of specs may be due at one instant. They are fired some at a time, so that what else the worker does goes
+on in between.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from queuectl.model.config import Config
 from queuectl.model.fire import Fire, StoredSpec
-from queuectl.model.job import Job
+from queuectl.model.job import NewJob
 from queuectl.model.spec import Schedule, schedule_zone
-from queuectl.model.states import FireOutcome, JobState
-from queuectl.rules.catch_up import PlannedFire, decide_fires
+from queuectl.model.states import FireOutcome, JobState, Overlap
+from queuectl.rules.catch_up import FireDecision, PlannedFire, decide_fires
 from queuectl.rules.making import job_of
-from queuectl.rules.overlap import meet
+from queuectl.rules.overlap import Meeting, meet
 from queuectl.rules.schedule import jitter_offset
 from queuectl.rules.zones import DAY_MS
+from queuectl.store.specs import Advance
 from queuectl.store.store import Store
 
+AT_ONCE = 100
+"""About how many instants are fired in one transaction: some 10 ms."""
+COUNTED_AS_ONE = 50
+"""So many instants of a stretch take as long as one that fires."""
 
-def fire_due(store: Store, config: Config, *, now: int) -> Sequence[Fire]:
-    """Fire every schedule that is due, inside the caller's transaction. Returns what went into the ledger."""
-    return [fire for stored in store.specs.due(now=now) for fire in fire_spec(store, config, stored, now=now)]
 
+def fire_due(store: Store, config: Config, *, now: int, at_once: int = AT_ONCE) -> Sequence[Fire]:
+    """Fire schedules that are due, inside the caller's transaction. Returns what went into the ledger.
 
-def set_right(store: Store, config: Config, *, now: int) -> None:
-    """Bring back what was planned while the clock was far ahead, inside the caller's transaction."""
-    for stored in store.specs.list():
-        if stored.next_due_at is not None and stored.next_due_at > now + DAY_MS:
-            fire_spec(store, config, stored, now=now)
-    store.jobs.bring_back(now=now)
+    Stops at about `at_once` instants; the store's next deadline tells whether more are due.
+    """
+    firing = _Firing(store, config, now)
+    for stored in store.specs.due(now=now, limit=at_once):
+        firing.decide(stored)
+        if firing.cost >= at_once:
+            break
+    return firing.fire()
 
 
 def fire_spec(store: Store, config: Config, stored: StoredSpec, *, now: int) -> Sequence[Fire]:
     """Fire what is due of one spec, inside the caller's transaction. Returns what went into the ledger."""
-    schedule = stored.spec.schedule
-    return [] if schedule is None else list(_Firing(store, config, stored, schedule, now).fires())
+    firing = _Firing(store, config, now)
+    firing.decide(stored)
+    return firing.fire()
 
 
-@dataclass(frozen=True, slots=True)
-class _Firing:
-    """One spec that is due."""
+def set_right(
+    store: Store, config: Config, *, now: int, after: str = "", at_once: int = AT_ONCE
+) -> str | None:
+    """Bring back what was planned while the clock was far ahead, inside the caller's transaction.
 
-    store: Store
-    config: Config
+    Looks at `at_once` specs that are far away, those whose names come behind `after`. Returns the name to go on
+    behind; None at the end.
+    """
+    if not after:
+        store.jobs.bring_back(now=now)
+    far = store.specs.far(beyond=now + DAY_MS, after=after, limit=at_once)
+    firing = _Firing(store, config, now)
+    for stored in far:
+        firing.decide(stored)
+    firing.fire()
+    return far[-1].name if len(far) == at_once else None
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """A due instant of a spec, or a stretch of them, and what is to become of it."""
+
     stored: StoredSpec
     schedule: Schedule
-    now: int
+    planned: PlannedFire
 
-    def fires(self) -> Iterator[Fire]:
-        """Enter every due instant, and move the schedule on."""
-        stored = self.stored
-        if stored.next_due_at is None:
-            return
-        decision = decide_fires(
-            self.schedule,
-            name=stored.name,
-            anchor_ms=stored.created_at,
-            zone=schedule_zone(stored.spec, self.config.timezone),
-            next_due_ms=stored.next_due_at,
-            now_ms=self.now,
-            paused=stored.paused,
-        )
-        entered = [fire for planned in decision.fires if (fire := self._enter(planned))]
-        next_due = decision.next_due_ms
-        next_fire = None if next_due is None else next_due + jitter_offset(self.schedule, stored.name)
-        if (next_due, next_fire) != (stored.next_due_at, stored.next_fire_at):
-            self.store.specs.advance(
-                stored.name,
-                expected_due_at=stored.next_due_at,
-                next_due_at=next_due,
-                next_fire_at=next_fire,
-                fired_at=max((fire.due_at for fire in entered if fire.job_id), default=None),
-            )
-        yield from entered
+    @property
+    def name(self) -> str:
+        return self.stored.name
 
-    def _enter(self, planned: PlannedFire) -> Fire | None:
-        """Enter one planned fire, with its job where it has one. None when another worker fired it already."""
-        fire = Fire(
-            spec=self.stored.name,
+    def fire(
+        self, *, job_id: int | None = None, outcome: FireOutcome | None = None, reason: str | None = None
+    ) -> Fire:
+        planned = self.planned
+        return Fire(
+            spec=self.name,
             due_at=planned.due_at,
             until=planned.until,
             count=planned.count,
-            outcome=planned.outcome,
-            reason=planned.reason,
+            outcome=outcome or planned.outcome,
+            job_id=job_id,
+            reason=reason or planned.reason,
         )
-        if planned.run_at is None:
-            self.store.fires.extend(fire)
-            return fire
-        if not self.store.fires.record(fire):
-            return None
-        fire = self._with_job(fire, planned.run_at)
-        self.store.fires.link(fire)
-        return fire
 
-    def _with_job(self, fire: Fire, run_at: int) -> Fire:
+
+class _Firing:
+    """Some specs that are fired in one go: it takes a few statements for all of them, not for each."""
+
+    def __init__(self, store: Store, config: Config, now: int) -> None:
+        self.cost = 0
+        """As how many single fires it takes so far."""
+        self._store = store
+        self._config = config
+        self._now = now
+        self._decided: list[tuple[StoredSpec, Schedule, FireDecision]] = []
+
+    def decide(self, stored: StoredSpec) -> None:
+        """Take in a spec: what becomes of its instants that are due."""
+        schedule = stored.spec.schedule
+        if schedule is None or stored.next_due_at is None:
+            return
+        decision = decide_fires(
+            schedule,
+            name=stored.name,
+            anchor_ms=stored.created_at,
+            zone=schedule_zone(stored.spec, self._config.timezone),
+            next_due_ms=stored.next_due_at,
+            now_ms=self._now,
+            paused=stored.paused,
+        )
+        self._decided.append((stored, schedule, decision))
+        self.cost += sum(1 + fire.count // COUNTED_AS_ONE for fire in decision.fires) or 1
+
+    def fire(self) -> Sequence[Fire]:
+        """Enter the instants, make their jobs, and move the schedules on."""
+        entries = [
+            _Entry(stored, schedule, one) for stored, schedule, found in self._decided for one in found.fires
+        ]
+        stretches = [entry.fire() for entry in entries if entry.planned.run_at is None]
+        for stretch in stretches:
+            self._store.fires.extend(stretch)
+        fires = self._with_jobs(
+            self._entered([entry for entry in entries if entry.planned.run_at is not None])
+        )
+        self._store.fires.link_all(fires)
+        latest = {fire.spec: fire.due_at for fire in fires if fire.job_id}  # they come in their order
+        self._store.specs.advance_all(list(self._moves(latest)))
+        return [*stretches, *fires]
+
+    def _entered(self, entries: Sequence[_Entry]) -> Sequence[_Entry]:
+        """Enter instants into the ledger; without those that another worker fired already."""
+        entered = self._store.fires.record_all([entry.fire() for entry in entries])
+        return [entry for entry in entries if (entry.name, entry.planned.due_at) in entered]
+
+    def _with_jobs(self, entries: Sequence[_Entry]) -> Sequence[Fire]:
+        """Make the jobs: together, where none has to look at the other jobs of its spec."""
+        count = Counter(entry.name for entry in entries)
+        looking = {entry.name for entry in entries if entry.schedule.overlap is not Overlap.ALLOW}
+        company = {name for name in looking if count[name] > 1}
+        company |= self._store.specs.with_open_jobs(looking - company)
+        alone = [entry for entry in entries if entry.name not in company]
+        ids = self._store.specs.make_jobs(
+            [self._new_job(entry, Meeting(state=self._ready(entry))) for entry in alone], now=self._now
+        )
+        return [
+            entry.fire(job_id=ids[entry.name, entry.planned.due_at])
+            if entry.name not in company
+            else self._meet(entry)
+            for entry in entries
+        ]
+
+    def _meet(self, entry: _Entry) -> Fire:
+        """Do about the other jobs of its spec what `overlap` says, and make its own."""
         meeting = meet(
-            self.schedule.overlap,
-            self.store.jobs.open_of_spec(self.stored.name),
-            caught_up=fire.outcome is FireOutcome.CAUGHT_UP,
-            due=run_at <= self.now,
+            entry.schedule.overlap,
+            self._store.jobs.open_of_spec(entry.name),
+            caught_up=entry.planned.outcome is FireOutcome.CAUGHT_UP,
+            due=self._ready(entry) is JobState.PENDING,
         )
         if meeting.state is None:
-            return replace(fire, outcome=FireOutcome.SKIPPED, reason=meeting.reason)
+            return entry.fire(outcome=FireOutcome.SKIPPED, reason=meeting.reason)
         for job_id in meeting.cancel:
-            self.store.jobs.cancel(job_id, reason="replaced by the next fire of its spec", now=self.now)
-        job = self._make(meeting.state, fire.due_at, run_at, meeting.reason)
-        return replace(fire, job_id=job.id if job else None)
+            self._store.jobs.cancel(job_id, reason="replaced by the next fire of its spec", now=self._now)
+        (job_id,) = self._store.specs.make_jobs([self._new_job(entry, meeting)], now=self._now).values()
+        return entry.fire(job_id=job_id)
 
-    def _make(self, state: JobState, due_at: int, run_at: int, reason: str | None) -> Job | None:
-        within = self.schedule.start_within_ms
-        new = job_of(
-            self.stored.spec,
-            self.config,
-            version=self.stored.version,
-            state=state,
-            run_at=run_at,
+    def _ready(self, entry: _Entry) -> JobState:
+        waits = entry.planned.run_at is not None and entry.planned.run_at > self._now
+        return JobState.SCHEDULED if waits else JobState.PENDING
+
+    def _new_job(self, entry: _Entry, meeting: Meeting) -> NewJob:
+        within, due_at = entry.schedule.start_within_ms, entry.planned.due_at
+        return job_of(
+            entry.stored.spec,
+            self._config,
+            version=entry.stored.version,
+            state=meeting.state or JobState.PENDING,
+            run_at=entry.planned.run_at or self._now,
             fire_at=due_at,
             expires_at=None if within is None else due_at + within,
-            reason=reason,
+            reason=meeting.reason,
         )
-        return self.store.jobs.enqueue(new, now=self.now)
+
+    def _moves(self, fired: dict[str, int]) -> Iterator[Advance]:
+        for stored, schedule, decision in self._decided:
+            next_due = decision.next_due_ms
+            next_fire = None if next_due is None else next_due + jitter_offset(schedule, stored.name)
+            if (next_due, next_fire) != (stored.next_due_at, stored.next_fire_at):
+                yield Advance(
+                    name=stored.name,
+                    expected_due_at=stored.next_due_at,
+                    next_due_at=next_due,
+                    next_fire_at=next_fire,
+                    fired_at=fired.get(stored.name),
+                )

@@ -8,8 +8,9 @@ A stretch of instants with the same fate is one planned fire, so that years of d
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from itertools import islice, takewhile
+
+import msgspec
 
 from queuectl.model.spec import Schedule
 from queuectl.model.states import CatchUp, FireOutcome
@@ -26,8 +27,7 @@ COUNTED_AT_MOST = 3_000
 _MINUTE_MS = 60_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedFire:
+class PlannedFire(msgspec.Struct, frozen=True, kw_only=True):
     """A due instant, or a stretch of them, and what is to become of it."""
 
     due_at: int
@@ -42,8 +42,7 @@ class PlannedFire:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FireDecision:
+class FireDecision(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that has come due, from the oldest, and the instant to look at next."""
 
     fires: tuple[PlannedFire, ...]
@@ -98,6 +97,8 @@ def _unpaused(instants: _Instants, first: int, latest: int, now_ms: int) -> list
 
 def _missed(instants: _Instants, first: int, last: int, now_ms: int, *, makes_up: bool) -> list[PlannedFire]:
     """Decide about instants when nothing ran. `makes_up`: no later fire stands for the latest of them."""
+    if last < first:
+        return []
     match instants.schedule.catch_up:
         case CatchUp.NONE:
             wanted, why = 0, "nothing ran when it was due, and catch_up is none"
@@ -120,8 +121,7 @@ def _missed(instants: _Instants, first: int, last: int, now_ms: int, *, makes_up
     return instants.stretch(first, older, FireOutcome.MISSED, why) + caught_up
 
 
-@dataclass(frozen=True, slots=True)
-class _Instants:
+class _Instants(msgspec.Struct, frozen=True):
     """The due instants of one spec. Searching them costs little however far apart the ends are."""
 
     schedule: Schedule
@@ -132,8 +132,12 @@ class _Instants:
         return next_due(self.schedule, anchor_ms=self.anchor_ms, zone=self.zone, after_ms=after_ms)
 
     def between(self, first: int, last: int) -> list[int]:
-        due = due_after(self.schedule, anchor_ms=self.anchor_ms, zone=self.zone, after_ms=first - 1)
-        return list(takewhile(lambda at: at <= last, due))
+        found = []
+        due = self.after(first - 1)
+        while due is not None and due <= last:
+            found.append(due)
+            due = self.after(due)
+        return found
 
     def newest(self, first: int, last: int, wanted: int) -> list[int]:
         """Give the last instants in `first`…`last`, at most so many, in ascending order."""

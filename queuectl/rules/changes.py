@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -15,8 +14,7 @@ from queuectl.rules.instants import format_instant
 from queuectl.rules.units import format_duration, format_size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A field that differs; the values as text, None where it isn't set. Plain values of `env` are masked."""
 
     field: str

@@ -11,10 +11,11 @@ only. All other expressions match the clock on the wall as time goes by.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from queuectl.rules.cron_fields import read_fields, split_fields
 from queuectl.rules.zones import DAY_MS, LAST_MS, Stretch, stretch_at
@@ -29,15 +30,16 @@ _SEARCHED_YEARS = 50
 _LAST_SEARCHED_MS = LAST_MS - (_SEARCHED_YEARS + 1) * 366 * DAY_MS
 
 
-@dataclass(frozen=True, slots=True)
-class CronExpression:
+class CronExpression(msgspec.Struct, frozen=True):
     """An expression that was read, and that fires. Made by `parse_cron`."""
 
     text: str
     """As it was written."""
     is_fixed: bool
     """Neither the minute nor the hour starts with `*`: a change of the clocks neither skips nor repeats it."""
-    _search: croniter = field(repr=False, compare=False)
+    least_interval_ms: int
+    """No two fires are closer than this, but where the clocks change; they may never come so close."""
+    _search: croniter
 
     def next_after(self, after_ms: int, zone: ZoneInfo) -> int | None:
         """Give the first due instant after `after_ms`; None when there is none before the year 9948."""
@@ -92,7 +94,12 @@ def parse_cron(expression: str) -> CronExpression:
     )
     if _next_wall(search, 0) is None:
         raise ValueError(f"{expression.strip()!r} never fires: there is no such day")
-    return CronExpression(text=expression, is_fixed=fields.is_fixed, _search=search)
+    return CronExpression(
+        text=expression,
+        is_fixed=fields.is_fixed,
+        least_interval_ms=fields.least_interval * _MINUTE_MS,
+        _search=search,
+    )
 
 
 def words(expression: str) -> str:

@@ -7,7 +7,9 @@ As strict as Debian cron, and stricter where its silence would hide a mistake. `
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from itertools import pairwise
+
+import msgspec
 
 MAX_LENGTH = 1000
 NICKNAMES = {
@@ -21,8 +23,7 @@ NICKNAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CronFields:
+class CronFields(msgspec.Struct, frozen=True):
     """The values of each field; days of the week are 0-6 from Sunday."""
 
     minutes: frozenset[int]
@@ -46,6 +47,12 @@ class CronFields:
             "*" if values == part.all else ",".join(map(str, sorted(values)))
             for values, part in zip(fields, _PARTS, strict=True)
         )
+
+    @property
+    def least_interval(self) -> int:
+        """Minutes that are at least between two matches on the wall, were every day a match."""
+        times = sorted(60 * hour + minute for hour in self.hours for minute in self.minutes)
+        return min(later - time for time, later in pairwise([*times, times[0] + 24 * 60]))
 
 
 def read_fields(expression: str) -> CronFields:
@@ -79,8 +86,7 @@ def split_fields(expression: str) -> list[str]:
     return texts
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(msgspec.Struct, frozen=True):
     name: str
     low: int
     high: int

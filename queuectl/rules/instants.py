@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from calendar import monthrange
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from queuectl.rules.units import parse_duration
-from queuectl.rules.zones import stretch_at, zone_named
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _LAST_MS = 253_402_300_799_999
-_INSTANT = re.compile(
+_INSTANT = (
+    # compiled when it is first needed
     r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
     r"(?:[T ](?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
-    r" ?(?P<offset>Z|(?P<sign>[+-])(?P<off_hour>\d\d)(?::?(?P<off_minute>\d\d))?)?)?",
-    re.ASCII | re.IGNORECASE,
+    r" ?(?P<offset>Z|(?P<sign>[+-])(?P<off_hour>\d\d)(?::?(?P<off_minute>\d\d))?)?)?"
 )
 
 
@@ -30,7 +27,7 @@ def parse_instant(text: str, *, zone: str, now_ms: int | None = None) -> int:
     """
     if now_ms is not None and text.strip().lower() == "now":
         return now_ms
-    match = _INSTANT.fullmatch(text.strip()) if len(text) <= 100 else None
+    match = re.fullmatch(_INSTANT, text.strip(), re.ASCII | re.IGNORECASE) if len(text) <= 100 else None
     if match is None:
         raise ValueError(f"expected a time such as 2026-03-29T02:30:00Z, found {_shown(text)}")
     number = {name: int(digits) for name, digits in match.groupdict("0").items() if digits.isdecimal()}
@@ -43,7 +40,7 @@ def parse_instant(text: str, *, zone: str, now_ms: int | None = None) -> int:
         minutes = east * (number["off_hour"] * 60 + number["off_minute"])
         instant = (wall - _EPOCH) // _MS - minutes * 60_000
     else:
-        instant = _in_zone(wall, zone_named(zone))
+        instant = _in_zone(wall, zone)
     if not 0 <= instant <= _LAST_MS:
         raise ValueError(f"expected a time within 1970-9999, found {_shown(text)}")
     return instant
@@ -71,6 +68,8 @@ def format_instant(ms: int) -> str:
 
 def format_local(ms: int, zone: str) -> str:
     """Write an instant for people, to the second, in the zone of that name: `2026-03-29 03:00:00 CEST`."""
+    from queuectl.rules.zones import zone_named  # noqa: PLC0415  most instants are shown in UTC
+
     try:
         local = (_EPOCH + timedelta(seconds=ms // 1000)).astimezone(zone_named(zone))
     except OverflowError:  # the last hours of the year 9999
@@ -79,6 +78,8 @@ def format_local(ms: int, zone: str) -> str:
 
 
 def _check_ranges(number: dict[str, int], text: str) -> None:
+    from calendar import monthrange  # noqa: PLC0415  only to read an instant
+
     days = monthrange(number["year"], number["month"])[1] if 1 <= number["month"] <= 12 else 31
     ranges = {
         "year": ("year", 1970, 9999),
@@ -95,7 +96,10 @@ def _check_ranges(number: dict[str, int], text: str) -> None:
             raise ValueError(f"{shown}: expected {low}-{high}, found {number[name]} in {_shown(text)}")
 
 
-def _in_zone(wall: datetime, zone: ZoneInfo) -> int:
+def _in_zone(wall: datetime, name: str) -> int:
+    from queuectl.rules.zones import stretch_at, zone_named  # noqa: PLC0415  most instants are in UTC
+
+    zone = zone_named(name)
     offset = (wall.replace(tzinfo=zone, fold=0).utcoffset() or timedelta()) // _MS
     instant = (wall.replace(tzinfo=UTC) - _EPOCH) // _MS - offset
     stretch = stretch_at(zone, instant)

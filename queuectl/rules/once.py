@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from queuectl.model.job import Job
 from queuectl.model.spec import JobSpec
@@ -26,8 +27,7 @@ class Step(StrEnum):
     """Dead or cancelled → pending, to do what the spec says now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobStep:
+class JobStep(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of a spec's job."""
 
     step: Step

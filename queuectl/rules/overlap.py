@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from queuectl.model.job import Job
 from queuectl.model.states import JobState, Overlap
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meeting:
+class Meeting(msgspec.Struct, frozen=True, kw_only=True):
     """How a fire goes on: with a job in `state`, or, when `state` is None, without one."""
 
     state: JobState | None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from queuectl.model.config import Config
 from queuectl.model.errors import ConflictError
@@ -16,8 +18,7 @@ from queuectl.rules.once import NO_STEP, JobStep, step_of
 _NAMED_AT_MOST = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedSpec:
+class PlannedSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A spec that is created or updated."""
 
     spec: JobSpec
@@ -63,11 +64,12 @@ class PlannedSpec:
         return str(self.job) or None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that an apply does; each part by name."""
 
     source: str
+    is_part: bool = False
+    """The files are some of the source's: the rest of it stays as it is."""
     created: tuple[PlannedSpec, ...] = ()
     updated: tuple[PlannedSpec, ...] = ()
     unchanged: int = 0
@@ -80,6 +82,11 @@ class Plan:
     ignored: tuple[str, ...] = ()
     """Files that are no spec files by their ending."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def depends_on_jobs(self) -> bool:
+        """Whether it was planned from jobs, too, which others may change at any time."""
+        return any(one.spec.schedule is None for one in (*self.created, *self.updated))
 
     @property
     def changes_anything(self) -> bool:
@@ -115,6 +122,7 @@ def plan(
     gone = [] if is_part else _not_in_files(loaded, held, source)
     return Plan(
         source=source,
+        is_part=is_part,
         created=tuple(created),
         updated=tuple(planned for planned in updated if planned is not None),
         unchanged=updated.count(None),
@@ -153,8 +161,7 @@ def _not_in_files(
     return sorted((stored for stored in mine if stored.name not in there), key=lambda stored: stored.name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Planner:
+class _Planner(msgspec.Struct, frozen=True):
     held: Mapping[str, StoredSpec]
     source: str
     config: Config
@@ -216,7 +223,7 @@ class _Planner:
             return None
         if stored is None and spec.schedule.every_ms is not None:
             return self.now
-        from queuectl.rules.schedule import next_due  # noqa: PLC0415  croniter takes 70 ms
+        from queuectl.rules.schedule import next_due  # noqa: PLC0415  the same
 
         return next_due(
             spec.schedule,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from hashlib import sha256
+from functools import lru_cache
 from itertools import groupby, islice, pairwise
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from queuectl.rules.units import MAX_DURATION_MS, format_duration
 from queuectl.rules.zones import zone_named
 
 MIN_EVERY_MS = 100
+_MINUTE_MS = 60_000
 MAX_CRON_ENTRIES = 100
 
 
@@ -58,11 +59,17 @@ def due_after(schedule: Schedule, *, anchor_ms: int, zone: str, after_ms: int) -
 
 def next_due(schedule: Schedule, *, anchor_ms: int, zone: str, after_ms: int) -> int | None:
     """Give the first due instant strictly after `after_ms`; None when there is none."""
-    return next(due_after(schedule, anchor_ms=anchor_ms, zone=zone, after_ms=after_ms), None)
+    if schedule.every_ms is not None:
+        return next(_every_after(anchor_ms, schedule.every_ms, after_ms))
+    return _next_of_cron(schedule.cron, zone, after_ms)
 
 
 def jitter_offset(schedule: Schedule, name: str) -> int:
     """Give by how much the fires of the spec of that name are late: 0…`jitter_ms`, the same every time."""
+    if not schedule.jitter_ms:
+        return 0
+    from hashlib import sha256  # noqa: PLC0415  loads OpenSSL, and few schedules have jitter
+
     digest = sha256(name.encode()).digest()
     return int.from_bytes(digest[:8]) % (schedule.jitter_ms + 1)
 
@@ -74,14 +81,20 @@ def describe_schedule(schedule: Schedule, zone: str) -> str:
     return f"{'; '.join(words(entry) for entry in schedule.cron)}, {zone}"
 
 
-def shortest_interval_ms(
-    schedule: Schedule, *, anchor_ms: int, zone: str, after_ms: int, looked_at: int = 100
-) -> int | None:
+def least_interval_ms(schedule: Schedule) -> int:
+    """Give a time that no two fires are closer than, but where the clocks change; without a search."""
+    if schedule.every_ms is not None:
+        return schedule.every_ms
+    if len(schedule.cron) > 1:
+        return _MINUTE_MS
+    return parse_cron(schedule.cron[0]).least_interval_ms
+
+
+def shortest_interval_ms(schedule: Schedule, *, zone: str, after_ms: int, looked_at: int = 100) -> int | None:
     """Give the shortest time between two fires in a row, of the next `looked_at`; None when there is but one."""
     if schedule.every_ms is not None:
         return schedule.every_ms
-    due = due_after(schedule, anchor_ms=anchor_ms, zone=zone, after_ms=after_ms)
-    return min((later - due for due, later in pairwise(islice(due, looked_at))), default=None)
+    return _shortest_interval(schedule.cron, zone, after_ms, looked_at)
 
 
 def gap_fires(schedule: Schedule, zone: str, from_ms: int, until_ms: int) -> list[int]:
@@ -96,6 +109,21 @@ def _every_after(anchor_ms: int, every_ms: int, after_ms: int) -> Iterator[int]:
     while True:
         yield due
         due += every_ms
+
+
+@lru_cache(maxsize=4096)
+def _next_of_cron(cron: tuple[str, ...], zone: str, after_ms: int) -> int | None:
+    """Remembered, because many specs of a queue fire at the same times."""
+    place = zone_named(zone)
+    found = (parse_cron(entry).next_after(after_ms, place) for entry in cron)
+    return min((due for due in found if due is not None), default=None)
+
+
+@lru_cache(maxsize=4096)
+def _shortest_interval(cron: tuple[str, ...], zone: str, after_ms: int, looked_at: int) -> int | None:
+    """Remembered as well."""
+    due = due_after(Schedule(cron=cron), anchor_ms=0, zone=zone, after_ms=after_ms)
+    return min((later - due for due, later in pairwise(islice(due, looked_at))), default=None)
 
 
 def _entry_after(entry: CronExpression, zone: ZoneInfo, after_ms: int) -> Iterator[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from queuectl.model.job import AttemptEnd, Job
 from queuectl.model.states import WAITING, JobState, Outcome

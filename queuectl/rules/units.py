@@ -33,9 +33,9 @@ _SIZE_UNITS = {
 _SIZE_UNITS_BY_NAME = {name.lower(): unit for name, unit in _SIZE_UNITS.items()}
 _HUGE = 10**30
 _NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,20})?"
-_BARE = re.compile(_NUMBER)
-_DURATION = re.compile(" ?".join(rf"(?:({_NUMBER}) ?{unit})?" for unit in _DURATION_UNITS))
-_SIZE = re.compile(rf"({_NUMBER}) ?([a-z]+)", re.IGNORECASE | re.ASCII)
+_DURATION = " ?".join(rf"(?:({_NUMBER}) ?{unit})?" for unit in _DURATION_UNITS)
+_SIZE = rf"(?ia)({_NUMBER}) ?([a-z]+)"
+"""Patterns are compiled when they are first needed: most commands read no duration."""
 
 
 def parse_duration(value: str | float, *, allow_zero: bool = False) -> int:
@@ -44,7 +44,7 @@ def parse_duration(value: str | float, *, allow_zero: bool = False) -> int:
     ValueError for anything else, for zero unless it is allowed, and beyond 100 years.
     """
     ms = _bare_number(value, 1000)
-    if ms is None and isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+    if ms is None and isinstance(value, str) and (match := re.fullmatch(_DURATION, value.strip())):
         parts = zip(match.groups(), _DURATION_UNITS.values(), strict=True)
         amounts = [Decimal(number) * unit for number, unit in parts if number]
         ms = sum(amounts, Decimal()) if amounts else None
@@ -82,7 +82,11 @@ def parse_size(value: str | float, *, allow_zero: bool = False) -> int:
     ValueError for anything else, for zero unless it is allowed, and beyond 1 EiB.
     """
     size = _bare_number(value, 1)
-    if size is None and isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
+    if (
+        size is None
+        and isinstance(value, str)
+        and (match := re.fullmatch(_SIZE, value.strip(), re.IGNORECASE | re.ASCII))
+    ):
         unit = _SIZE_UNITS_BY_NAME.get(match[2].lower())
         size = Decimal(match[1]) * unit if unit else None
     if size is None:
@@ -108,7 +112,7 @@ def _bare_number(value: str | float, unit: int) -> Decimal | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
-        return Decimal(value.strip()) * unit if _BARE.fullmatch(value.strip()) else None
+        return Decimal(value.strip()) * unit if re.fullmatch(_NUMBER, value.strip()) else None
     if value != value or abs(value) == math.inf:  # noqa: PLR0124  (math.isfinite fails on large whole numbers)
         raise ValueError(f"expected a finite number, found {value}")
     return Decimal(str(value)) * unit if abs(value) < _HUGE else Decimal(_HUGE)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
 
 from queuectl.rules.nearest import did_you_mean
 
@@ -19,8 +20,7 @@ _SPAN_MS = 366 * DAY_MS
 _MARGIN_MS = 2 * DAY_MS
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(msgspec.Struct, frozen=True):
     """A time without a change of the UTC offset: from `start` up to and without `end`, all in ms.
 
     `start` and `end` are where the zone's offset changes, or days away from the instant that was asked for.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from queuectl.model.config import Config
 from queuectl.model.errors import ConflictError
@@ -18,13 +20,18 @@ from queuectl.service.carry_out import carry_out
 from queuectl.service.context import Context
 from queuectl.service.provenance import Provenance, provenance_of
 from queuectl.service.sources import Source, source_of
+from queuectl.service.spec_files import recall, remember
 
 if TYPE_CHECKING:
+    from queuectl.specs.known import KnownFile
     from queuectl.specs.load import Loaded
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
+_STILL_NOW_MS = 5_000
+"""A plan that is no older may be carried out as it is, if the queue is still the same: others wait for the lock."""
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """What an apply did."""
 
     plan: Plan
@@ -32,8 +39,7 @@ class Applied:
     """Of its record; None when nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validated:
+class Validated(msgspec.Struct, frozen=True, kw_only=True):
     """Spec files that are all right."""
 
     specs: tuple[LoadedSpec, ...]
@@ -41,9 +47,14 @@ class Validated:
     warnings: tuple[str, ...]
 
 
+def read(paths: Sequence[Path], config: Config) -> Loaded:
+    """Read spec files, for an `apply` that follows at once. InvalidSpecError lists everything that is wrong."""
+    return _load(paths, config, {})
+
+
 def validate(paths: Sequence[Path], config: Config, *, now: int) -> Validated:
-    """Read spec files; needs no queue. InvalidSpecError lists everything that is wrong."""
-    loaded = _load(paths, config)
+    """Read spec files and look for what was probably not meant; needs no queue. InvalidSpecError as in `read`."""
+    loaded = read(paths, config)
     warnings = _warnings(((one.spec, one.file) for one in loaded.specs), config, now)
     return Validated(specs=loaded.specs, ignored=loaded.ignored, warnings=warnings)
 
@@ -62,9 +73,10 @@ def plan(
     InvalidSpecError lists everything that is wrong in the files; ConflictError for names of another source
     (unless `adopt`), and for a prune without any spec in the files (unless `allow_empty`).
     """
-    applying = _Applying(ctx, _load(paths, ctx.config), source, prune, adopt, allow_empty)
+    held = _held(ctx)
+    loaded = _load(paths, ctx.config, recall(ctx, held))
     now = ctx.now()
-    return _with_warnings(ctx, applying.plan(now), now)
+    return _with_warnings(ctx, _Applying(ctx, loaded, source, prune, adopt, allow_empty).plan(held, now), now)
 
 
 def apply(
@@ -76,34 +88,43 @@ def apply(
     adopt: bool = False,
     allow_empty: bool = False,
     confirm: Callable[[Plan], bool] | None = None,
+    loaded: Loaded | None = None,
 ) -> Applied:
     """Make the queue match the spec files, in one transaction; errors as in `plan`.
 
     Files that say what the queue holds change nothing at all. `confirm` is asked before anything is pruned;
-    where it says no, nothing is changed.
+    where it says no, nothing is changed. `loaded` is what `read` has just made of the files.
     """
-    applying = _Applying(ctx, _load(paths, ctx.config), source, prune, adopt, allow_empty)
-    asked = applying.plan(ctx.now())
+    held = _held(ctx)
+    loaded = loaded or _load(paths, ctx.config, recall(ctx, held))
+    applying = _Applying(ctx, loaded, source, prune, adopt, allow_empty)
+    asked_at = ctx.now()
+    asked = applying.plan(held, asked_at)
     if not asked.changes_anything and not asked.newly_orphaned:
+        remember(ctx, loaded, asked, _versions(held))
         return Applied(plan=asked, apply_id=None)
     if asked.pruned and confirm and not confirm(asked):
         return Applied(plan=asked, apply_id=None)
-    origin = provenance_of(applying.loaded.roots)
+    origin = provenance_of(loaded.roots)
     with ctx.store.transaction():
+        seen, held = held, _held(ctx)
         now = ctx.now()
-        final = applying.plan(now)
+        final = asked
+        if now - asked_at <= _STILL_NOW_MS and not asked.depends_on_jobs and held == seen:
+            now = asked_at
+        else:
+            final = applying.plan(held, now)
         if confirm and not set(final.pruned) <= set(asked.pruned):
             raise ConflictError("the queue was changed meanwhile; nothing was applied, run the command again")
         apply_id = _record(ctx, final, origin, now) if final.changes_anything else None
-        if apply_id is not None:
-            carry_out(ctx, final, apply_id, now)
+        written = {} if apply_id is None else carry_out(ctx, final, apply_id, now)
         for name in final.newly_orphaned:
             ctx.store.specs.orphan(name)
+    remember(ctx, loaded, final, _versions(held) | written)
     return Applied(plan=_with_warnings(ctx, final, now), apply_id=apply_id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Applying:
+class _Applying(msgspec.Struct, frozen=True):
     """Files that were read, to be compared with a queue: once to ask, and once more under its lock."""
 
     ctx: Context
@@ -113,8 +134,7 @@ class _Applying:
     adopt: bool
     allow_empty: bool
 
-    def plan(self, now: int) -> Plan:
-        held = {stored.name: stored for stored in self.ctx.store.specs.list(pruned=True)}
+    def plan(self, held: Mapping[str, StoredSpec], now: int) -> Plan:
         source = self._source(held)
         found = pure_plan(
             self.loaded.specs,
@@ -155,10 +175,18 @@ class _Applying:
         return found
 
 
-def _load(paths: Sequence[Path], config: Config) -> Loaded:
-    from queuectl.specs.load import load  # noqa: PLC0415  jsonschema and yaml take 120 ms
+def _held(ctx: Context) -> dict[str, StoredSpec]:
+    return {stored.name: stored for stored in ctx.store.specs.list(pruned=True)}
 
-    return load(paths, default_zone=config.timezone)
+
+def _load(paths: Sequence[Path], config: Config, known: Mapping[str, KnownFile]) -> Loaded:
+    from queuectl.specs.load import load  # noqa: PLC0415  yaml takes 30 ms
+
+    return load(paths, default_zone=config.timezone, known=known)
+
+
+def _versions(held: Mapping[str, StoredSpec]) -> dict[str, int]:
+    return {name: stored.version for name, stored in held.items()}
 
 
 def _record(ctx: Context, found: Plan, origin: Provenance, now: int) -> int:

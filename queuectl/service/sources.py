@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
     """The set of specs that an apply owns."""
 
     name: str

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from queuectl.engine.journal import event
 from queuectl.model.errors import QueuectlError, StoreUnavailableError
 from queuectl.service.context import Context
 
+_LONG_S = 0.02
+"""A look that takes longer holds up the worker."""
+_RESTS = 50
+"""After one, so many times as long."""
+
 _Seen = tuple[tuple[str, int, int, int], ...]
 
 
 class Watch:
-    """The files below some paths, as they were when they were last applied."""
+    """The files below some paths, as they were when they were last applied.
 
-    def __init__(self, ctx: Context, paths: tuple[Path, ...]) -> None:
+    Not `active`: a worker beside this one watches them.
+    """
+
+    def __init__(self, ctx: Context, paths: tuple[Path, ...], *, active: bool = True) -> None:
         self.paths = paths
+        self.active = active
         self._ctx = ctx
         self._seen = _look_at(paths)
         self._owed = False
         """The store could not take the last apply."""
+        self._rests_until = 0.0
 
     def look(self) -> None:
         """Apply the paths if any file has changed since."""
-        if self.paths and (self._owed or _look_at(self.paths) != self._seen):
+        if self.paths and self.active and (self._owed or self._have_changed()):
             self.apply()
 
     def apply(self) -> None:
@@ -55,23 +67,42 @@ class Watch:
             orphaned=len(plan.orphaned) or None,
         )
 
+    def _have_changed(self) -> bool:
+        """Look at the files; of very many not at every call, because the worker is held up meanwhile."""
+        started = time.monotonic()
+        if started < self._rests_until:
+            return False
+        have_changed = _look_at(self.paths) != self._seen
+        took = time.monotonic() - started
+        if took > _LONG_S:
+            self._rests_until = started + took * _RESTS
+        return have_changed
+
 
 def _look_at(paths: tuple[Path, ...]) -> _Seen:
-    return tuple(sorted(entry for path in paths for entry in _files(path)))
+    return tuple(sorted(entry for path in paths for entry in _files(str(path))))
 
 
-def _files(path: Path) -> Iterator[tuple[str, int, int, int]]:
-    if os.path.isdir(path):  # noqa: PTH112  False where Path.is_dir raises
-        for folder, _, names in os.walk(path):
-            for name in names:
-                yield from _stamp(Path(folder, name))
-    else:
-        yield from _stamp(path)
-
-
-def _stamp(path: Path) -> Iterator[tuple[str, int, int, int]]:
+def _files(path: str) -> Iterator[tuple[str, int, int, int]]:
     try:
-        status = path.lstat()
+        status = os.lstat(path)
     except OSError:
         return
-    yield str(path), status.st_mtime_ns, status.st_size, status.st_ino
+    if os.path.isdir(path):  # noqa: PTH112  the same; a link to a folder counts as one
+        yield from _below(path)
+    else:
+        yield _stamp(path, status)
+
+
+def _below(folder: str) -> Iterator[tuple[str, int, int, int]]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(entry.path)
+            else:
+                with suppress(OSError):
+                    yield _stamp(entry.path, entry.stat(follow_symlinks=False))
+
+
+def _stamp(path: str, status: os.stat_result) -> tuple[str, int, int, int]:
+    return path, status.st_mtime_ns, status.st_size, status.st_ino

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from queuectl.rules.nearest import did_you_mean
 from queuectl.specs.faults import MAX_FAULTS_SHOWN, visible
+from queuectl.specs.quick import Test, is_integer, is_number, suits, whole
 from queuectl.specs.schema import schema
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Problem(NamedTuple):
 
 def problems(value: Any, part: str | None = None) -> list[Problem]:
     """What the schema, or the definition `part` of it, has against `value`: as many problems as are shown."""
+    if _quick(part)(value):
+        return []
     found = (problem for error in _validator(part).iter_errors(value) for problem in _explain(error))
     return list(islice(found, MAX_FAULTS_SHOWN))
 
@@ -77,33 +79,36 @@ def is_variable(path: tuple[str | int, ...]) -> bool:
 
 
 @cache
-def _validator(part: str | None) -> Validator:
-    from jsonschema import Draft202012Validator, validators  # noqa: PLC0415  100 ms, and only specs need it
+def _quick(part: str | None) -> Test:
+    """Whether there is nothing wrong at all, as mostly there isn't."""
+    return suits(_flat(part))
 
-    types = Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number})
+
+@cache
+def _validator(part: str | None) -> Validator:
+    from jsonschema import Draft202012Validator, validators  # noqa: PLC0415  100 ms, only to say what is wrong
+
+    types = Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": lambda _, value: is_integer(value), "number": lambda _, value: is_number(value)}
+    )
     strict: Any = validators.extend(  # type: ignore[no-untyped-call]
         Draft202012Validator, {"pattern": _pattern}, type_checker=types
     )
-    whole = schema()
-    validator: Validator = strict(_inlined(whole["$defs"][part] if part else whole))
+    validator: Validator = strict(_flat(part))
     return validator
-
-
-def _is_integer(_: Any, value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(_: Any, value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _pattern(_: Validator, pattern: str, value: Any, __: Any) -> Iterator[Any]:
     """As JSON Schema has it, but `$` is the end, not also the place before a final newline."""
     from jsonschema import ValidationError  # noqa: PLC0415
 
-    whole = pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern
-    if isinstance(value, str) and not re.search(whole, value):
+    if isinstance(value, str) and not whole(pattern).search(value):
         yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+@cache
+def _flat(part: str | None) -> Any:
+    return _inlined(schema()["$defs"][part] if part else schema())
 
 
 def _inlined(node: Any) -> Any:

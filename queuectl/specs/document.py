@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+import msgspec
 import yaml
 
 from queuectl.specs.faults import MAX_FAULTS_SHOWN, Fault, fault_at
@@ -52,8 +52,7 @@ class _StopReading(Exception):  # noqa: N818  not an error of its own: the fault
     """There is no sense in reading on."""
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(msgspec.Struct):
     """A mapping or list that is being read."""
 
     container: PlacedDict | PlacedList
@@ -62,7 +61,7 @@ class _Frame:
     """Count of values before it."""
     key: Any = _NO_KEY
     key_at: Place | None = None
-    merges: list[tuple[Any, Place]] = field(default_factory=list)
+    merges: list[tuple[Any, Place]] = []
 
 
 class _Reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
@@ -22,6 +23,7 @@ ONLY_IN_FILES = {
     "paused": "a job can't be paused; see spec pause and queue pause",
 }
 
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
 _FREE_KEYS = frozenset({"env", "labels"})
 
 
@@ -32,7 +34,7 @@ def spec_from_mapping(value: Mapping[str, Any], *, cwd: str, default_zone: str) 
     time zone of `run_at`. UsageError says in one line everything that is wrong.
     """
     try:
-        fields = _respelled(deepcopy(dict(value)))
+        fields = _respelled(value)
         key = fields.pop("key", None)
         found = [*_wrong_key(key), *_misplaced(fields), *problems(fields, "job"), *_wrong_texts(fields, ())]
     except RecursionError:
@@ -53,8 +55,11 @@ def _respelled(value: Mapping[str, Any]) -> dict[str, Any]:
         field = SPELLINGS.get(field, field)
         if field in fields:
             raise UsageError(f"{field} is given twice")
-        nested = isinstance(inner, dict) and field not in _FREE_KEYS
-        fields[field] = {k.replace("-", "_"): v for k, v in inner.items()} if nested else inner
+        if isinstance(inner, dict | list):
+            inner = deepcopy(inner)  # noqa: PLW2901  what is given stays as it is
+            if isinstance(inner, dict) and field not in _FREE_KEYS:
+                inner = {key.replace("-", "_"): one for key, one in inner.items()}  # noqa: PLW2901
+        fields[field] = inner
     return fields
 
 
@@ -67,9 +72,9 @@ def _wrong_key(key: Any) -> Iterator[Problem]:
 def _wrong_texts(value: Any, path: tuple[str | int, ...]) -> Iterator[Problem]:
     """JSON can escape what no database or command line can hold."""
     if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if _UNUSABLE.search(value):
             yield Problem(path, f"{path[0]}: a NUL or half of a surrogate pair can't be part of a value")
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for key, inner in value.items():
             yield from _wrong_texts(key, path or ("fields",))
             yield from _wrong_texts(inner, (*path, key))

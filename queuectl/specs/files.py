@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from queuectl.specs.faults import Fault, fault_at
 from queuectl.specs.places import Place, Source
@@ -19,8 +20,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
-@dataclass(frozen=True, slots=True)
-class SpecFile:
+class SpecFile(msgspec.Struct, frozen=True):
     """A file that is to be read. Within a folder, the one with the defaults comes first."""
 
     path: Path
@@ -36,14 +36,13 @@ class SpecFile:
         return self.path.stem == DEFAULTS_STEM
 
 
-@dataclass(slots=True)
-class Found:
+class Found(msgspec.Struct):
     """What there is at the paths that were given."""
 
-    files: dict[Path, SpecFile] = field(default_factory=dict)
-    ignored: list[str] = field(default_factory=list)
+    files: dict[Path, SpecFile] = {}
+    ignored: list[str] = []
     """Names of files that are no spec files by their ending."""
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[Fault] = []
 
 
 def find(paths: Sequence[Path]) -> Found:
@@ -61,14 +60,18 @@ def find(paths: Sequence[Path]) -> Found:
     return found
 
 
-def read_source(file: SpecFile) -> Source | Fault:
-    """The text of a spec file, or why there is none."""
+def read_bytes(file: SpecFile) -> bytes | Fault:
+    """What is in a spec file, or why it can't be read."""
     try:
-        data = _read_bytes(file.path)
+        return _read_bytes(file.path)
     except OSError as error:
         return Fault(file.name, None, f"can't be read: {(error.strerror or str(error)).lower()}")
     except ValueError as error:
         return Fault(file.name, None, str(error))
+
+
+def text_of(file: SpecFile, data: bytes) -> Source | Fault:
+    """The text of a spec file that holds `data`, or why it is none."""
     if data.startswith(_UTF_16):
         return Fault(file.name, None, "is UTF-16; save it as UTF-8")
     try:

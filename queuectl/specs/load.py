@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from queuectl.model.spec import LoadedSpec
 from queuectl.specs.build import build
@@ -14,16 +15,18 @@ from queuectl.specs.check import Problem, is_variable, problems
 from queuectl.specs.defaults import with_defaults
 from queuectl.specs.document import read
 from queuectl.specs.faults import MAX_FAULTS_SHOWN, Fault, fault_at, invalid
-from queuectl.specs.files import SpecFile, find, read_source
+from queuectl.specs.files import SpecFile, find, read_bytes, text_of
+from queuectl.specs.known import Digests, KnownFile, ReadFile, depends_on_bytes_alone
 from queuectl.specs.paths import make_absolute
 from queuectl.specs.places import Place, PlacedDict, Source, place_of, without
+
+_T = TypeVar("_T")
 
 _TAKEN_WHOLE = frozenset({("schedule",)})
 """Fields whose parts say nothing without each other."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """What a set of paths declares."""
 
     specs: tuple[LoadedSpec, ...]
@@ -31,46 +34,103 @@ class Loaded:
     """Files in the folders that are no spec files by their ending."""
     roots: tuple[Path, ...]
     """The paths that were given, absolute."""
+    files: tuple[str, ...]
+    """The files with the specs, by their absolute paths."""
+    read: tuple[ReadFile, ...]
+    """Those among them that were not known."""
 
 
-def load(paths: Sequence[Path], *, default_zone: str) -> Loaded:
+def load(paths: Sequence[Path], *, default_zone: str, known: Mapping[str, KnownFile] | None = None) -> Loaded:
     """Read every spec file at `paths`, which are files or folders.
 
-    `default_zone` is the time zone of a `run_at` where the spec names none.
+    `default_zone` is the time zone of a `run_at` where the spec names none. Of files that are `known`, by their
+    absolute paths, and unchanged, only the bytes are looked at.
     InvalidSpecError lists every error of every file, each with its place.
     """
     found = find(paths)
-    loading = _Loading(default_zone, found.faults)
-    for file in sorted(found.files.values(), key=_defaults_first):
-        loading.add(file)
+    files = sorted(found.files.values(), key=_defaults_first)
+    loading = _Loading(default_zone, found.faults, known or {})
+    loading.add_all(files)
+    if loading.places_are_missing:
+        loading = _Loading(default_zone, found.faults, {})
+        loading.add_all(files)
     if loading.faults:
         raise invalid(loading.faults)
     roots = tuple(Path(os.path.abspath(path)) for path in paths)  # noqa: PTH100  resolve() would follow links
-    return Loaded(specs=tuple(loading.specs), ignored=tuple(found.ignored), roots=roots)
+    return Loaded(
+        specs=tuple(loading.specs),
+        ignored=tuple(found.ignored),
+        roots=roots,
+        files=tuple(str(file.path) for file in files if not file.holds_defaults),
+        read=tuple(loading.read),
+    )
 
 
 class _Loading:
-    def __init__(self, zone: str, faults: list[Fault]) -> None:
+    def __init__(self, zone: str, faults: Iterable[Fault], known: Mapping[str, KnownFile]) -> None:
         self.specs: list[LoadedSpec] = []
-        self.faults = faults
+        self.read: list[ReadFile] = []
+        self.faults = [*faults]
+        self.places_are_missing = False
+        """A name of a known file is there twice; where, only reading all files tells."""
         self._zone = zone
+        self._known = known
+        self._digests = Digests(zone)
         self._defaults: dict[Path, PlacedDict] = {}
-        self._named: dict[str, Place] = {}
+        self._defaults_digests: dict[Path, str] = {}
+        self._named: dict[str, Place | None] = {}
 
-    def add(self, file: SpecFile) -> None:
-        """Read one file; the defaults of a folder must come before what is in it and below."""
-        source = read_source(file)
+    def add_all(self, files: Iterable[SpecFile]) -> None:
+        """Read files; the defaults of a folder must come before what is in it and below."""
+        for file in files:
+            data = read_bytes(file)
+            if isinstance(data, Fault):
+                self.faults.append(data)
+            elif file.holds_defaults:
+                self._add_defaults_file(file, data)
+            else:
+                self._add_file(file, data)
+
+    def _add_defaults_file(self, file: SpecFile, data: bytes) -> None:
+        content, source, faults = self._content(file, data)
+        if content is not None and source is not None:
+            above = _nearest(self._defaults_digests, file.path.parent.parent) or ""
+            self._defaults_digests[file.path.parent] = self._digests.of(file.path, data, above)
+            self._add_defaults(content, source, follow_ups_of=faults)
+
+    def _add_file(self, file: SpecFile, data: bytes) -> None:
+        defaults = _nearest(self._defaults_digests, file.path.parent) or ""
+        digest = self._digests.of(file.path, data, defaults)
+        known = self._known.get(str(file.path))
+        if known and known.digest == digest:
+            self._add_known(file, known)
+            return
+        content, source, faults = self._content(file, data)
+        if content is None or source is None:
+            return
+        first = len(self.specs)
+        self._add_jobs(content, source, follow_ups_of=faults)
+        specs = self.specs[first:]
+        if all(map(depends_on_bytes_alone, specs)):
+            lines = {one.spec.name or "": one.line for one in specs}
+            self.read.append(ReadFile(path=str(file.path), digest=digest, lines=lines))
+
+    def _add_known(self, file: SpecFile, known: KnownFile) -> None:
+        for spec, line in known.specs:
+            name = spec.name or ""
+            if name in self._named:
+                self.places_are_missing = True
+            self._named[name] = None
+            self.specs.append(LoadedSpec(spec=spec, file=file.label, line=line))
+
+    def _content(self, file: SpecFile, data: bytes) -> tuple[PlacedDict | None, Source | None, list[Fault]]:
+        source = text_of(file, data)
         if isinstance(source, Fault):
             self.faults.append(source)
-            return
+            return None, None, []
         content, faults = read(source)
         self.faults += faults
-        if content is None:
-            return
-        if file.holds_defaults:
-            self._add_defaults(content, source, follow_ups_of=faults)
-        else:
-            self._add_jobs(content, source, follow_ups_of=faults)
+        return content, source, faults
 
     def _add_defaults(self, content: PlacedDict, source: Source, *, follow_ups_of: list[Fault]) -> None:
         folder = source.path.parent
@@ -113,7 +173,9 @@ class _Loading:
         spec, more = build(fields, name=name, cwd=folder, zone=self._zone)
         self._note(fields, [*wrong, *more])
         first = self._named.setdefault(name, at)
-        if first is not at:
+        if first is None:
+            self.places_are_missing = True
+        elif first is not at:
             taken_by = f"{first.source.name}:{first.line}"
             self.faults.append(fault_at(at, f"the name '{name}' is taken by {taken_by}; names are unique"))
         if spec is not None:
@@ -129,11 +191,7 @@ class _Loading:
 
     def _folder_defaults(self, folder: Path) -> PlacedDict | None:
         """The defaults that hold in a folder: its own, which have those above in them, or the nearest above."""
-        if not self._defaults:
-            return None
-        return next(
-            (self._defaults[above] for above in (folder, *folder.parents) if above in self._defaults), None
-        )
+        return _nearest(self._defaults, folder)
 
     def _name_of(self, content: PlacedDict, source: Source) -> tuple[str, Place]:
         """The job's name, from the field or from the file's name, and its place."""
@@ -154,6 +212,13 @@ class _Loading:
             fault = fault_at(place, problem.message, quote=not secret)
             if fault.position not in known:
                 self.faults.append(fault)
+
+
+def _nearest(by_folder: Mapping[Path, _T], folder: Path) -> _T | None:
+    """What is said of a folder, or of the nearest one above it."""
+    if not by_folder:
+        return None
+    return next((by_folder[above] for above in (folder, *folder.parents) if above in by_folder), None)
 
 
 def _defaults_first(file: SpecFile) -> tuple[bool, int]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Source:
+
+class Source(msgspec.Struct, frozen=True, eq=False):
     """A spec file that was read."""
 
     name: str

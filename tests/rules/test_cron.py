@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -219,3 +221,49 @@ def test_one_expression_may_be_searched_by_several_threads() -> None:
 def test_words(expression: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "de_DE.UTF-8")
     assert words(expression) == text
+
+
+def test_the_next_match_is_the_first_of_all_minutes_that_suit() -> None:
+    """Against a search that tries every day of years and every minute of it."""
+    draw = random.Random(26)  # noqa: S311
+    for _ in range(300):
+        fields = [field(draw, *limits) for limits in ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))]
+        start = datetime(2023, 1, 1, tzinfo=UTC) + timedelta(minutes=draw.randrange(3 * 365 * 1440))
+        expected = first_match(fields, start)
+        if expected is None:
+            continue
+        found = parse_cron(" ".join(fields)).next_after(int(start.timestamp() * 1000) - 1, ZoneInfo("UTC"))
+        assert found == int(expected.timestamp() * 1000), (fields, start)
+
+
+def field(draw: random.Random, low: int, high: int) -> str:
+    first, last = sorted((draw.randint(low, high), draw.randint(low, high)))
+    several = ",".join(str(draw.randint(low, high)) for _ in range(3))
+    return draw.choice(["*", "*", f"*/{draw.randint(1, high)}", f"{first}-{last}", str(first), several])
+
+
+def first_match(fields: list[str], start: datetime) -> datetime | None:
+    minutes, hours, days, months, weekdays = (
+        values(text, *limits)
+        for text, limits in zip(fields, ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7)), strict=True)
+    )
+    for day in range(5 * 366):
+        at = (start + timedelta(days=day)).replace(hour=0, minute=0)
+        on = (at.day in days, at.isoweekday() in weekdays or at.isoweekday() % 7 in weekdays)
+        both = fields[2].startswith("*") or fields[4].startswith("*")
+        if at.month not in months or not (all(on) if both else any(on)):
+            continue
+        for minute in range(1440):
+            found = at + timedelta(minutes=minute)
+            if found >= start and found.hour in hours and found.minute in minutes:
+                return found
+    return None
+
+
+def values(text: str, low: int, high: int) -> set[int]:
+    if text.startswith("*"):
+        return set(range(low, high + 1, int(text[2:] or 1)))
+    if "-" in text:
+        first, last = text.split("-")
+        return set(range(int(first), int(last) + 1))
+    return {int(value) for value in text.split(",")}

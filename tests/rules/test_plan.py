@@ -78,7 +78,7 @@ def test_orphans_alone_change_nothing() -> None:
 def test_other_sources_and_pruned_specs_are_neither_orphaned_nor_pruned() -> None:
     others = [held(loaded("a"), source="there"), held(loaded("b"), pruned_at=NOON)]
     assert planned([], others, prune=True) == Plan(source="here")
-    assert planned([], [held(loaded("a"))], prune=True, is_part=True) == Plan(source="here")
+    assert planned([], [held(loaded("a"))], prune=True, is_part=True) == Plan(source="here", is_part=True)
 
 
 def test_names_of_other_sources_are_refused_all_at_once() -> None:

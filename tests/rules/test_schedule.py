@@ -14,6 +14,7 @@ from queuectl.rules.schedule import (
     due_after,
     gap_fires,
     jitter_offset,
+    least_interval_ms,
     next_due,
     shortest_interval_ms,
 )
@@ -149,7 +150,23 @@ def test_schedules_in_words(schedule: Schedule, text: str) -> None:
 )
 def test_shortest_interval(schedule: Schedule, interval: int) -> None:
     after = ms("2026-01-01")
-    assert shortest_interval_ms(schedule, anchor_ms=0, zone=BERLIN, after_ms=after) == interval
+    assert shortest_interval_ms(schedule, zone=BERLIN, after_ms=after) == interval
+
+
+@pytest.mark.parametrize(
+    ("schedule", "interval"),
+    [
+        (Schedule(every_ms=1234), 1234),
+        (Schedule(cron=("*/7 * * * *",)), 4 * MINUTE),
+        (Schedule(cron=("50,10 1,2,9 * * *",)), 20 * MINUTE),  # from 1:50 to 2:10
+        (Schedule(cron=("5 23,1 * * *",)), 2 * 60 * MINUTE),
+        (Schedule(cron=("0 2 * * 0",)), 24 * 60 * MINUTE),  # at least: it is a week
+        (Schedule(cron=("0 2 * * *", "0 14 * * *")), MINUTE),  # at least, too
+    ],
+)
+def test_least_interval(schedule: Schedule, interval: int) -> None:
+    assert least_interval_ms(schedule) == interval
+    assert interval <= (shortest_interval_ms(schedule, zone="UTC", after_ms=ms("2026-01-01")) or 0)
 
 
 def test_gap_fires_of_all_entries() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -91,6 +93,18 @@ def test_what_is_wrong_is_said_in_one_line(value: dict[str, Any], message: str) 
         read(value)
 
     assert str(refused.value) == message
+
+
+def test_what_is_right_is_read_without_the_library_that_says_what_is_wrong() -> None:
+    script = """
+import sys
+from queuectl.specs.enqueue import spec_from_mapping
+value = {"id": "k", "command": "date", "max_retries": 2, "priority": -1, "queue": "q", "timeout": "5m",
+         "env": {"A": 1}, "labels": {"a": "b"}, "cwd": "x", "backoff": {"base": "1s"}}
+spec_from_mapping(value, cwd="/work", default_zone="UTC")
+sys.exit("jsonschema" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 def test_deep_nesting_is_refused() -> None:
