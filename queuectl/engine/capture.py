@@ -4,16 +4,22 @@ Nobody stands between the job and the file, so it is looked at now and then, and
 is given back to the disk: the first and the last half stay. Between two looks a job may exceed `max_log`
 by what it writes in that time (20 to 500 ms, the shorter the faster it writes).
 
-At the end up to 64 KiB go into the attempt's row, and the file stays only where there is more. A `max_log` of
-64 KiB or less leaves no file: the row holds the last `max_log` bytes.
+At the end up to 64 KiB go into the attempt's row, and where there is more the file is kept under the attempt's own
+name. A `max_log` of 64 KiB or less keeps no file: the row holds the last `max_log` bytes.
+
+Making a file costs the kernel as much as a short command does, so a worker keeps a few that its attempts use in
+turn. A file is emptied when the end of its attempt is in the store, and before another attempt is said to write to it:
+a worker that dies in between loses no output, and nobody reads that of another.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
+
+import msgspec
 
 from queuectl.engine.holes import punch_hole
 from queuectl.engine.launch import CannotStartError
@@ -25,8 +31,7 @@ SLACK_BYTES = 1024 * 1024
 """So much above `max_log` is not worth a hurry."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """What is left of an output; the fields mean the same as in `AttemptEnd`."""
 
     output: bytes = b""
@@ -43,8 +48,9 @@ class Capture:
     def __init__(self, fd: int, path: Path | None, limit: int, now: int, note: str | None = None) -> None:
         self.fd = fd
         """What the job writes to."""
+        self.path = path
+        """The file, while others may use it next; None where the output goes nowhere, or was kept under its name."""
         self.next_look = now + FIRST_LOOK_MS
-        self._path = path
         self._limit = limit
         self._note = note
         self._seen, self._seen_at = 0, now
@@ -61,20 +67,12 @@ class Capture:
         self._seen, self._seen_at = size, now
         self.next_look = now + self._interval
 
-    def finish(self) -> Kept:
-        """Keep what is to be kept, and let go of the file."""
+    def finish(self, name: str) -> Kept:
+        """Keep what is to be kept; `name` is that of the file where it is more than the row takes."""
         try:
-            return self._finish()
+            return self._finish(name)
         except OSError as error:
             return Kept(note=f"output not kept: {error.strerror}")
-        finally:
-            os.close(self.fd)
-
-    def discard(self) -> None:
-        """Remove the file of an attempt that never started."""
-        os.close(self.fd)
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
 
     def _next_interval(self, grown: int, in_ms: int, size: int) -> int:
         if grown <= 0:
@@ -102,30 +100,28 @@ class Capture:
         else:
             self._note = "output exceeds max_log: this file system can't drop the middle of a file"
 
-    def _finish(self) -> Kept:
-        if self._path is None:
+    def _finish(self, name: str) -> Kept:
+        if self.path is None:
             return Kept(note=self._note)
-        size = os.fstat(self.fd).st_size
+        status = os.fstat(self.fd)
+        size = status.st_size
         in_row = min(ROW_BYTES, self._limit)
-        output = os.pread(self.fd, in_row, max(0, size - in_row))
+        output = os.pread(self.fd, in_row, max(0, size - in_row)) if size else b""
         if size <= in_row or self._limit <= ROW_BYTES:
-            self._remove(self._path)
             return Kept(output=output, output_bytes=size, truncated=size > in_row, note=self._disk_full())
-        if os.fstat(self.fd).st_nlink == 0:
+        if status.st_nlink == 0:
             note = "the output's file was removed while the job ran: only the end was kept"
             return Kept(output=output, output_bytes=size, truncated=True, note=note)
         self._trim(size)
+        self.path.rename(self.path.with_name(name))
+        self.path = None
         return Kept(
             output=output,
             output_bytes=size,
-            output_file=self._path.name,
+            output_file=name,
             truncated=self._hole_end > 0,
             note=self._note or self._disk_full(),
         )
-
-    def _remove(self, path: Path) -> None:
-        if os.fstat(self.fd).st_nlink > 0:  # else it is gone, and the name may be another's
-            path.unlink(missing_ok=True)
 
     def _disk_full(self) -> str | None:
         disk = os.fstatvfs(self.fd)
@@ -133,22 +129,67 @@ class Capture:
         return "the disk of the log folder is full: the output may be incomplete" if full else None
 
 
-def open_capture(folder: Path, name: str, limit: int, now: int) -> Capture:
-    """Make the file that an attempt writes to, and its folder where it is missing.
+class Outputs:
+    """The files that the attempts of a worker write to.
 
-    Where that fails the attempt runs all the same, its output is discarded and its end says so. Only for lack
-    of descriptors or memory CannotStartError is raised: the attempt would not start either.
+    `reuse`: no process of an attempt can outlive it unseen, and go on writing to what is another's by then.
     """
-    path = folder / name
+
+    def __init__(self, folder: Path, *, reuse: bool) -> None:
+        self._folder = folder
+        self._reuse = reuse
+        self._free: dict[str, int | None] = {}
+        """Files without an attempt, by name: empty, with the descriptor, where the next one may use it."""
+
+    def open(self, name: str, limit: int, now: int) -> Capture:
+        """Give an attempt its file; it and its folder are made where they are missing.
+
+        Where that fails the attempt runs all the same, its output is discarded and its end says so. Only for lack
+        of descriptors or memory CannotStartError is raised: the attempt would not start either.
+        """
+        path = self._folder / name
+        try:
+            return Capture(self._reused(name) or _create(path), path, limit, now)
+        except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
+                raise CannotStartError(
+                    f"no resources for a log: {error.strerror}", out_of_resources=True
+                ) from None
+            note = f"output not kept: {error.strerror}"
+            return Capture(os.open(os.devnull, os.O_WRONLY), None, limit, now, note)
+
+    def let_go(self, capture: Capture, *, clean: bool = True) -> None:
+        """Take the file back from an attempt whose end is stored; `clean`: nothing can write to it any more."""
+        reused = self._reuse and clean and capture.path is not None and _emptied(capture.fd)
+        if not reused:
+            os.close(capture.fd)
+        if capture.path is not None:
+            self._free[capture.path.name] = capture.fd if reused else None
+
+    def remove(self) -> None:
+        """Remove the files that no attempt writes to."""
+        for name, fd in self._free.items():
+            if fd is not None:
+                os.close(fd)
+            with suppress(OSError):
+                (self._folder / name).unlink()
+        self._free.clear()
+
+    def _reused(self, name: str) -> int | None:
+        fd = self._free.pop(name, None)
+        if fd is not None and os.fstat(fd).st_nlink == 0:  # somebody removed it, or the folder
+            os.close(fd)
+            return None
+        return fd
+
+
+def _emptied(fd: int) -> bool:
     try:
-        return Capture(_create(path), path, limit, now)
-    except OSError as error:
-        if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
-            raise CannotStartError(
-                f"no resources for a log: {error.strerror}", out_of_resources=True
-            ) from None
-        note = f"output not kept: {error.strerror}"
-        return Capture(os.open(os.devnull, os.O_WRONLY), None, limit, now, note)
+        if os.fstat(fd).st_size:
+            os.truncate(fd, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _create(path: Path) -> int:
@@ -157,6 +198,6 @@ def _create(path: Path) -> int:
         return os.open(path, flags, 0o600)
     except FileNotFoundError:  # the folder vanished
         make_private_folder(path.parent)
-    except FileExistsError:  # left from a queue that was deleted since
+    except FileExistsError:  # of an earlier attempt, where files are not used again
         path.unlink()
     return os.open(path, flags, 0o600)

@@ -23,17 +23,18 @@ MAX_FILE_BYTES = 1024 * 1024
 Environment = dict[bytes, bytes]
 
 
-def environment(launch: Launch, inherited: Mapping[bytes, bytes]) -> Environment:
+def environment(launch: Launch, marks: Environment, worker: Mapping[bytes, bytes]) -> Environment:
     """Build the environment of an attempt from that of its worker.
 
-    Later ones win: `inherited` without queuectl's own secrets, the job's `env_file`s, its `env`, and the
+    Later ones win: the worker's without queuectl's own secrets, the job's `env_file`s, its `env`, and the
     `QUEUECTL_*` variables by which a job knows itself. Raises CannotStartError naming what is missing.
     """
-    env = {name: value for name, value in inherited.items() if not _is_own(name, launch.db)}
+    env = {name: value for name, value in worker.items() if not _is_own(name, launch.db)}
     for path in launch.frozen.env_file:
         env.update(_dotenv(path))
     for name, value in launch.frozen.env.items():
-        env[encode(name)] = _resolve(name, value, inherited) if isinstance(value, EnvRef) else encode(value)
+        env[encode(name)] = _resolve(name, value, worker) if isinstance(value, EnvRef) else encode(value)
+    env.update(marks)
     env.update(_about(launch))
     env[b"PATH"] = _with_queuectl(env.get(b"PATH", os.fsencode(os.defpath)))
     return env
@@ -96,8 +97,7 @@ def _content(path: str, what: str) -> bytes:
 
 
 def _about(launch: Launch) -> Environment:
-    about = mark_variables(launch.worker, launch.job_id, launch.attempt)
-    about[b"QUEUECTL_DB"] = encode(launch.db)
+    about = {b"QUEUECTL_DB": encode(launch.db)}
     if launch.spec is not None:
         about[b"QUEUECTL_SPEC"] = encode(launch.spec)
     if launch.fire_at is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
+import re
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -18,26 +21,27 @@ Format = Literal["text", "json"]
 
 _logger = logging.getLogger("queuectl")
 _logger.addHandler(logging.NullHandler())  # a program that only imports queuectl hears nothing of it
+_QUOTED = re.compile('[ "=]')
 _COLOURS = {"completed": "32", "dead": "1;31", "failed": "33", "lost": "31", "warning": "33", "error": "31"}
 
 
 def event(name: str, *, level: int = logging.INFO, **fields: Any) -> None:
     """Log that something happened to something. Fields that are None are left out."""
     if _logger.isEnabledFor(level):
-        kept = {key: value for key, value in fields.items() if value is not None}
-        _logger.log(level, name, extra={"fields": kept})
+        # Not by `log`, which looks for the caller at the price of the rest.
+        record = logging.LogRecord(_logger.name, level, "", 0, name, None, None)
+        record.fields = {key: value for key, value in fields.items() if value is not None}
+        _logger.handle(record)
 
 
 def open_journal(style: Format, level: str, file: str | None) -> logging.Handler:
     """Send events to a file (0600, appended to) or to stderr; what can't be written is dropped, never raised."""
     logging.raiseExceptions = False
-    handler: logging.Handler
-    if file is None:
-        handler = logging.StreamHandler(sys.stderr)
-    else:
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # nothing shows them
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if file is not None:
         make_private_folder(Path(file).absolute().parent)
-        os.close(os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        handler = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
+        handler = _Lines(os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     coloured = (
         file is None and sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     )
@@ -46,6 +50,24 @@ def open_journal(style: Format, level: str, file: str | None) -> logging.Handler
     _logger.setLevel(level.upper())
     _logger.propagate = False
     return handler
+
+
+class _Lines(logging.Handler):
+    """Writes each line to a file at once, so that several processes may write to it."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            os.write(self._descriptor, (self.format(record) + "\n").encode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        super().close()
 
 
 class _Json(logging.Formatter):
@@ -70,13 +92,18 @@ class _Text(logging.Formatter):
         self._coloured = coloured
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        moment = _moment(int(record.created))
         fields = " ".join(_field(key, value) for key, value in getattr(record, "fields", {}).items())
         name = str(record.msg)
         colour = _COLOURS.get(name) or _COLOURS.get(record.levelname.lower())
         if self._coloured and colour:
             name = f"\x1b[{colour}m{name}\x1b[0m"
         return f"{moment} {name} {fields}".rstrip()
+
+
+@functools.lru_cache(maxsize=8)
+def _moment(second: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
 
 
 def _field(key: str, value: Any) -> str:
@@ -87,6 +114,8 @@ def _field(key: str, value: Any) -> str:
 
 def _shown(value: object) -> str:
     text = str(value)
-    if text and text.isprintable() and not set(text) & set(' "='):
+    if type(value) is int:
+        return text
+    if text and text.isprintable() and not _QUOTED.search(text):
         return text
     return json.dumps(text, ensure_ascii=not text.isprintable())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from queuectl.model.job import AttemptEnd
 from queuectl.model.spec import JobSpec
@@ -13,8 +14,7 @@ Key = tuple[int, int]
 """(job id, attempt number)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """All that an attempt needs to start."""
 
     job_id: int
@@ -28,6 +28,8 @@ class Launch:
     """Id of the worker."""
     db: str
     """Path or URL of the queue, as the job shall see it in `QUEUECTL_DB`."""
+    output: str
+    """Name, below the log folder, of the file that it writes to; that of no other attempt that isn't settled."""
 
     @property
     def key(self) -> Key:
@@ -35,18 +37,14 @@ class Launch:
         return self.job_id, self.attempt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class Started(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt runs."""
 
     key: Key
     pid: int
-    pid_mark: str
-    """Tells the process from a later one with the same pid (`engine.mark`)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt is over, and nothing of it runs any more."""
 
     key: Key
@@ -90,4 +88,12 @@ class Spawner(Protocol):
 
     def running(self) -> list[Key]:
         """The attempts that have not ended."""
+        ...
+
+    def settle(self, key: Key) -> None:
+        """Take note that the end of an attempt is in the store: the file that it wrote to may be another's now."""
+        ...
+
+    def pid_mark(self, key: Key) -> str:
+        """What tells the main process of an attempt that has not ended from a later one with the same pid."""
         ...

@@ -7,16 +7,20 @@ Time-outs are enforced before any SQL, and the store is never waited for long: a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from random import random
 from uuid import uuid4
+
+import msgspec
+from msgspec.structs import replace
 
 from queuectl.engine.clock import Clock
 from queuectl.engine.firing import fire_due, set_right
 from queuectl.engine.journal import event
 from queuectl.engine.launch import Ended, Key, Launch, Spawner, Started
+from queuectl.engine.output import running_name
 from queuectl.engine.rescue import Rescuer
 from queuectl.engine.retention import forget_some
 from queuectl.model.config import Config
@@ -34,16 +38,21 @@ LOCK_WAIT_MS = 250
 """How long a tick waits for another writer; what it could not write is written by the next one."""
 STORE_PAUSE_MS = 500
 """Between two tries to reach a store that is busy or full."""
+BREATH_MS = 5
+"""Between two ticks of the many that it takes when thousands of specs are due at once: others want to write, too."""
 COMPLAINT_MS = 10_000
 """At most one log line about the store in this time."""
 SET_BACK_MS = 60_000
 """A wall clock that goes back so far may have been wrong for long."""
+REST_MS = 20
+"""Between two wake-ups of a worker that has no free slot: whoever enqueues thousands of jobs pays for each."""
 RETENTION_MS = 60_000
 """Between two rounds of forgetting."""
+RECORD_AFTER_MS = 50
+"""How long an attempt runs before its process is recorded, which costs a transaction; short ones end before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSetup:
+class WorkerSetup(msgspec.Struct, frozen=True, kw_only=True):
     """Who this worker is."""
 
     id: str
@@ -57,36 +66,34 @@ class WorkerSetup:
     until_idle: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class Tally:
+class Tally(msgspec.Struct, kw_only=True):
     """What this run has done so far."""
 
     ended: int = 0
     dead: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class _Due:
-    """Monotonic instants at which the periodic chores are next due; 0: at once."""
+class _Due(msgspec.Struct, kw_only=True):
+    """When something is next due. Monotonic instants, 0: at once; but `store` is of the wall clock."""
 
     beat: int = 0
     poll: int = 0
     retention: int = 0
     complaint: int = 0
+    store: int | None = None
+    """When the next job, expiry or fire falls due; None: nothing is planned."""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Unwritten:
-    """What has happened but is not in the store yet. Kept until a transaction took it."""
+class _Held(msgspec.Struct):
+    """An attempt of this worker whose end is not in the store yet."""
 
-    pids: list[Started] = field(default_factory=list)
-    ends: list[Ended] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Finished:
     job: Job
-    claimed_at: int
+    output: str
+    pid: int = 0
+
+
+class _Finished(msgspec.Struct, frozen=True):
+    job: Job
     end: AttemptEnd
     transition: Transition
 
@@ -117,18 +124,26 @@ class Engine:
         self._rescuer = rescuer
         self._on_poll = on_poll
         self._due = _Due()
-        self._unwritten = _Unwritten()
-        self._held: dict[Key, Job] = {}
+        self._outputs = _outputs(me)
+        self._held: dict[Key, _Held] = {}
+        self._ended: list[Ended] = []
+        """What is over but not in the store yet. Kept until a transaction took it."""
+        self._unrecorded: dict[Key, int] = {}
+        """Attempts whose process is not in the store yet, and when it is to be, in that order."""
+        self._news = True
+        """Others may have changed what is to be done."""
         self._paused = False
         self._idle = False
         self._grace_until: int | None = None
+        self._righting: str | None = None
+        """The spec behind which setting right goes on, after the wall clock was set back; None: there is nothing to."""
         self._ahead: int | None = None
         """By how much the wall clock was ahead of the monotonic one; None when it has been set back since."""
 
     @property
     def done(self) -> bool:
         """Whether the run is over: stopped and nothing runs, or idle where that ends it."""
-        if self._held or self._unwritten.ends:
+        if self._held:
             return False
         return self.stopping is not None or (self._me.until_idle and self._idle)
 
@@ -166,10 +181,18 @@ class Engine:
             for key in self._spawner.running():
                 self._spawner.stop(key, Outcome.INTERRUPTED, mono)
 
+    def wake(self) -> int:
+        """Take note that others have changed something: the next tick looks.
+
+        Returns for how many milliseconds it need not hear more of it: where nothing can be claimed, there is no hurry.
+        """
+        self._news = True
+        return REST_MS if self.stopping or self._paused or len(self._held) >= self._me.slots else 0
+
     def tick(self) -> int:
         """Do everything that is due. Returns for how many milliseconds nothing will be."""
         now, mono = self._clock.wall(), self._clock.monotonic()
-        self._unwritten.ends += self._spawner.tick(mono)
+        self._ended += self._spawner.tick(mono)
         if self._grace_until is not None and mono >= self._grace_until:
             self._grace_until = None
             self.stop("now")
@@ -177,56 +200,83 @@ class Engine:
             claimed = self._exchange(now, mono)
         except StoreUnavailableError as error:
             self._complain(error, mono)
+            self._righting = None if self._righting is None else ""
             return min(STORE_PAUSE_MS, self._until(self._spawner.next_deadline(), mono))
-        for job in claimed:
-            self._start(job)
-        return 0 if claimed else self._sleep(now, mono)
+        for held in claimed:
+            self._start(held)
+        return self._sleep(now, mono)
 
-    def _exchange(self, now: int, mono: int) -> Sequence[Job]:
+    def _exchange(self, now: int, mono: int) -> Sequence[_Held]:
         """Tell the store what happened, and ask it what is to be done. Returns what to start."""
         if mono >= self._due.poll:
             self._poll(now, mono)
-        with self._store.transaction():
-            finished = self._write(now)
-            fires = self._fall_due(now, mono)
-            claimed = self._claim(now)
-        self._written()
+        if self._news:
+            self._hear(mono)
+        claimed = self._write(now, mono) if self._has_to_write(now, mono) else []
+        self._news = False
         self._ahead = now - mono
-        for one in finished:
-            self._report(one, now)
-        for fire in fires:
-            _report_fire(fire)
-        self._held.update(((job.id, job.attempt), job) for job in claimed)
         if self._me.until_idle:
             self._idle = not self._held and not self._store.jobs.busy(self._me.queues)
         return claimed
 
     def _poll(self, now: int, mono: int) -> None:
-        """Once per poll interval: heartbeat, orders, rescue, cancellations, forgetting."""
-        self._beat(now, mono)
+        """Once per poll interval: heartbeat, rescue, forgetting; and look whether a wake-up was missed."""
+        if mono >= self._due.beat:
+            if self._store.workers.beat(self._me.id, now=now) is None:
+                self._fence()
+            self._due.beat = mono + self._config.heartbeat
         self._check_place()
         self.tally.dead += self._rescuer.rescue(worker=self._me.id, now=now, mono=mono).count(JobState.DEAD)
         self._on_poll()
-        cancelled = set(self._store.jobs.cancel_requests(self._me.id))
-        for key in [key for key in self._held if key[0] in cancelled]:
-            self._spawner.stop(key, Outcome.CANCELLED, mono)
         if mono >= self._due.retention:
             more = forget_some(self._store, self._config, self._me.log_dir, now=now)
             self._due.retention = mono + (self._config.poll_interval if more else RETENTION_MS)
-        self._due.poll = mono + self._config.poll_interval
+        self._news = True
+        self._due.poll = mono + min(self._config.poll_interval, self._config.heartbeat)
 
-    def _beat(self, now: int, mono: int) -> None:
-        if mono >= self._due.beat:
-            orders = self._store.workers.beat(self._me.id, now=now)
-            self._due.beat = mono + self._config.heartbeat
-        else:
-            orders = self._store.workers.orders(self._me.id)
+    def _hear(self, mono: int) -> None:
+        """Read what others want: orders, cancellations, and when something falls due."""
+        orders = self._store.workers.orders(self._me.id)
         if orders is None:
             self._fence()
             return
         self._paused = orders.paused
         if orders.stop:
             self.stop(orders.stop)
+        cancelled = set(self._store.jobs.cancel_requests(self._me.id)) if self._held else set()
+        for key in [key for key in self._held if key[0] in cancelled]:
+            self._spawner.stop(key, Outcome.CANCELLED, mono)
+        self._due.store = self._store.next_deadline()
+
+    def _has_to_write(self, now: int, mono: int) -> bool:
+        """Tell whether a transaction has anything to do: an idle worker keeps nobody else from writing."""
+        if self._ended or self._is_due(now, mono) or any(self._to_record(mono)):
+            return True
+        full = len(self._held) >= self._me.slots
+        return self._news and not full and not self.stopping and self._store.jobs.any_waiting()
+
+    def _write(self, now: int, mono: int) -> Sequence[_Held]:
+        """Write what ended and what falls due, and claim, in one transaction."""
+        due = self._is_due(now, mono)
+        with self._store.transaction():
+            recorded = self._record_processes(mono)
+            finished = [one for ended in self._ended if (one := self._finish(ended, now))]
+            fires = self._fall_due(now, mono) if due else []
+            # The next job of a spec may have been waiting for this one.
+            frees = any(one.job.spec for one in finished)
+            moves = (due or frees or self._news) and not self.stopping
+            promoted = self._store.jobs.promote(now=now) if moves else 0
+            claimed = self._claim(now)
+            if promoted > len(claimed) or (frees and self.stopping):
+                self._store.database.announce()  # more for others than this worker found
+        self._written(recorded)
+        self._plan([one.transition for one in finished], stale=due)
+        for one in finished:
+            self._report(one, now)
+        for fire in fires:
+            _report_fire(fire)
+        self._held.update(((held.job.id, held.job.attempt), held) for held in claimed)
+        return claimed
 
     def _check_place(self) -> None:
         """Stop when nobody else sees this queue any more; what runs may finish, and is recorded where it was."""
@@ -245,66 +295,105 @@ class Engine:
         event("fenced", level=logging.WARNING, worker=old, running=len(self._held) or None, successor=new)
         self._spawner.kill_all(Outcome.INTERRUPTED)
         self._held.clear()
+        self._unrecorded.clear()
         self._me = replace(self._me, id=new)
+        self._outputs = _outputs(self._me)
         self.join()
 
-    def _write(self, now: int) -> list[_Finished]:
-        """Record pids and ends."""
-        for started in self._unwritten.pids:
-            job_id, number = started.key
+    def _is_due(self, now: int, mono: int) -> bool:
+        if self.stopping:
+            return False
+        if self._righting is not None or self._is_set_back(now, mono):
+            return True
+        return self._due.store is not None and now >= self._due.store
+
+    def _is_set_back(self, now: int, mono: int) -> bool:
+        return self._ahead is None or now - mono < self._ahead - SET_BACK_MS
+
+    def _plan(self, transitions: Iterable[Transition], *, stale: bool) -> None:
+        """Keep in mind when something next falls due."""
+        if stale:
+            self._due.store = self._store.next_deadline()
+            return
+        instants = [one.run_at for one in transitions if one.run_at is not None]
+        self._due.store = min(
+            (*instants, *([] if self._due.store is None else [self._due.store])), default=None
+        )
+
+    def _to_record(self, mono: int) -> Iterator[Key]:
+        return (key for key, _ in takewhile(lambda one: one[1] <= mono, self._unrecorded.items()))
+
+    def _record_processes(self, mono: int) -> Sequence[Key]:
+        """Note which processes the attempts run in that have run for a while. Returns the attempts."""
+        ended = {one.key for one in self._ended}
+        recorded = [key for key in self._to_record(mono) if key not in ended]
+        for key in recorded:
             self._store.attempts.record_pid(
-                job_id, number, worker=self._me.id, pid=started.pid, pid_mark=started.pid_mark
+                *key, worker=self._me.id, pid=self._held[key].pid, pid_mark=self._spawner.pid_mark(key)
             )
-        return [finished for ended in self._unwritten.ends if (finished := self._finish(ended, now))]
+        return recorded
 
     def _finish(self, ended: Ended, now: int) -> _Finished | None:
         """Finish the job; None for one that this worker was fenced off. The store's guard refuses a late one."""
-        claimed = self._held.get(ended.key)
-        if claimed is None:
+        held = self._held.get(ended.key)
+        if held is None:
             return None
-        job = self._store.jobs.get(ended.key[0])  # as it is now: it may have been cancelled meanwhile
-        if job is None or job.attempt != ended.key[1]:
-            return None
+        finished = self._finish_as(held.job, ended, now)
+        if finished is None:  # its cancellation was asked for meanwhile, or it is another's
+            job = self._store.jobs.get(ended.key[0])
+            if job is not None and job.attempt == ended.key[1]:
+                return self._finish_as(job, ended, now)
+        return finished
+
+    def _finish_as(self, job: Job, ended: Ended, now: int) -> _Finished | None:
         end = judge(ended.end, job)
         transition = after_attempt(job, end, now=now, random=random())  # noqa: S311  # jitter
         held = self._store.jobs.finish(job, end, transition, now=now)
-        return _Finished(job, claimed.updated_at, end, transition) if held else None
+        return _Finished(job, end, transition) if held else None
 
     def _fall_due(self, now: int, mono: int) -> Sequence[Fire]:
-        """Expire, fire and promote."""
+        """Expire and fire."""
         if self.stopping:
             return []
-        if self._ahead is None or now - mono < self._ahead - SET_BACK_MS:
-            set_right(self._store, self._config, now=now)
+        if self._is_set_back(now, mono):
+            self._righting = ""
+        if self._righting is not None:
+            self._righting = set_right(self._store, self._config, now=now, after=self._righting)
         self._store.jobs.expire(now=now)
-        fires = fire_due(self._store, self._config, now=now)
-        self._store.jobs.promote(now=now)
-        return fires
+        return fire_due(self._store, self._config, now=now)
 
-    def _claim(self, now: int) -> Sequence[Job]:
+    def _claim(self, now: int) -> Sequence[_Held]:
         """Claim no more than there are free slots."""
-        ended = {ended.key for ended in self._unwritten.ends}
-        running = [job for key, job in self._held.items() if key not in ended]
-        free = self._me.slots - len(running)
-        if self.stopping or self._paused or free <= 0 or any(is_quarantined(job) for job in running):
+        ended = {one.key for one in self._ended}
+        running = [held for key, held in self._held.items() if key not in ended]
+        if self.stopping or self._paused or len(running) >= self._me.slots:
             return []
-        return self._store.jobs.claim(
+        if any(is_quarantined(held.job) for held in running):
+            return []
+        taken = {held.output for held in self._held.values()}
+        free = [name for name in self._outputs if name not in taken][: self._me.slots - len(running)]
+        jobs = self._store.jobs.claim(
             worker=self._me.id,
             host=self._me.host,
             queues=self._me.queues,
-            limit=free,
+            outputs=free,
             idle=not running,
             now=now,
         )
+        return [_Held(job, output) for job, output in zip(jobs, free, strict=False)]
 
-    def _written(self) -> None:
+    def _written(self, recorded: Iterable[Key]) -> None:
         """Forget what the store knows now."""
-        for ended in self._unwritten.ends:
+        for ended in self._ended:
             self._held.pop(ended.key, None)
-        self._unwritten.pids.clear()
-        self._unwritten.ends.clear()
+            self._unrecorded.pop(ended.key, None)
+            self._spawner.settle(ended.key)
+        self._ended.clear()
+        for key in recorded:
+            del self._unrecorded[key]
 
-    def _start(self, job: Job) -> None:
+    def _start(self, held: _Held) -> None:
+        job = held.job
         launch = Launch(
             job_id=job.id,
             attempt=job.attempt,
@@ -313,25 +402,30 @@ class Engine:
             fire_at=job.fire_at,
             worker=self._me.id,
             db=self._me.db,
+            output=held.output,
         )
-        started = self._spawner.start(launch, self._clock.monotonic())
+        mono = self._clock.monotonic()
+        started = self._spawner.start(launch, mono)
         if isinstance(started, Started):
-            self._unwritten.pids.append(started)
+            held.pid = started.pid
+            self._unrecorded[launch.key] = mono + RECORD_AFTER_MS
             event("started", job=job.id, spec=job.spec, attempt=job.attempt, pid=started.pid)
         else:
-            self._unwritten.ends.append(started)
+            self._ended.append(started)
 
     def _sleep(self, now: int, mono: int) -> int:
         """Return how long nothing will be due."""
-        waits = [self._due.poll - mono, self._due.beat - mono]
-        if self._unwritten.pids or self._unwritten.ends:
+        if self._ended:
             return 0
+        waits = [self._due.poll - mono]
+        if self._righting is not None and not self.stopping:
+            waits.append(BREATH_MS)
+        if self._unrecorded:
+            waits.append(next(iter(self._unrecorded.values())) - mono)
         if self._grace_until is not None:
             waits.append(self._grace_until - mono)
-        if not self.stopping:
-            due = self._store.next_deadline()
-            if due is not None:
-                waits.append(due - now)
+        if self._due.store is not None and not self.stopping:
+            waits.append(self._due.store - now if self._due.store > now else BREATH_MS)
         return max(0, min(*waits, self._until(self._spawner.next_deadline(), mono)))
 
     def _until(self, deadline: int | None, mono: int) -> int:
@@ -350,7 +444,7 @@ class Engine:
             spec=job.spec,
             attempt=job.attempt,
             reason=None if end.outcome is Outcome.SUCCEEDED else describe(end),
-            took_ms=now - finished.claimed_at,
+            took_ms=now - job.updated_at,
             retry_in_ms=transition.run_at - now if waits and transition.run_at else None,
         )
 
@@ -358,6 +452,11 @@ class Engine:
         if mono >= self._due.complaint:
             self._due.complaint = mono + COMPLAINT_MS
             event("store unavailable", level=logging.WARNING, reason=str(error))
+
+
+def _outputs(me: WorkerSetup) -> Sequence[str]:
+    """Two for each slot: what the last attempt wrote is there until its end is stored, with the claim of the next."""
+    return [running_name(me.id, number) for number in range(2 * me.slots)]
 
 
 def _report_fire(fire: Fire) -> None:

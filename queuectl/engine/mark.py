@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 ON_LINUX: bool = sys.platform == "linux"
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(msgspec.Struct, frozen=True):
     """What Linux says of a process. `start` is in clock ticks since boot."""
 
     state: str

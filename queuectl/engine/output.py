@@ -8,16 +8,16 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 CHUNK_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True):
     """So many bytes were dropped here to stay within `max_log`."""
 
     size: int
@@ -27,8 +27,13 @@ Piece = bytes | Gap
 """At most 64 KiB of output, or a gap."""
 
 
+def running_name(worker: str, number: int) -> str:
+    """Name, below the log folder, of one of the files that a worker's attempts write to while they run."""
+    return f"{worker}-{number}.log"
+
+
 def output_name(job_id: int, attempt: int) -> str:
-    """Name, below the log folder, of the file that an attempt writes to."""
+    """Name, below the log folder, of the file that holds the output of an attempt that has ended."""
     return f"{job_id}-{attempt}.log"
 
 
@@ -41,32 +46,33 @@ def read_output(path: Path) -> Iterator[Piece]:
 class OutputReader:
     """Reads an output on and on, also while it is written, and after its file was removed.
 
-    An attempt with little output leaves no file: read once more when it has ended, then close.
+    What an attempt writes to is the next one's when it has ended: trust what was read only if it still ran then.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, offset: int = 0) -> None:
         self._fd = os.open(path, os.O_RDONLY)
-        self._offset = 0
+        self.offset = offset
+        """How far it has been read."""
 
     def read(self) -> Iterator[Piece]:
         """Read from where the last read ended to where the output ends now."""
         end = os.fstat(self._fd).st_size
-        if end < self._offset:  # the job emptied the file (`> /dev/stdout`)
-            self._offset = 0
-        while self._offset < end:
-            at = self._offset
+        if end < self.offset:  # the job emptied the file (`> /dev/stdout`)
+            self.offset = 0
+        while self.offset < end:
+            at = self.offset
             chunk = os.pread(self._fd, min(CHUNK_BYTES, end - at), at)
             if not chunk:  # emptied just now
                 return
             data_at = min(self._seek(os.SEEK_DATA, end), end)
             if data_at > at:
-                self._offset = data_at
+                self.offset = data_at
                 yield Gap(data_at - at)
                 continue
             # Asked after reading: what was dropped in between must not be taken for zeros.
             chunk = chunk[: self._seek(os.SEEK_HOLE, end) - at]
             if chunk:
-                self._offset += len(chunk)
+                self.offset += len(chunk)
                 yield chunk
 
     def close(self) -> None:
@@ -85,8 +91,8 @@ class OutputReader:
 
     def _seek(self, whence: int, end: int) -> int:
         try:
-            return os.lseek(self._fd, self._offset, whence)
+            return os.lseek(self._fd, self.offset, whence)
         except OSError as error:
             if error.errno == errno.ENXIO:  # nothing but a hole from here on
                 return end
-            return self._offset if whence == os.SEEK_DATA else end  # a file system that knows no holes
+            return self.offset if whence == os.SEEK_DATA else end  # a file system that knows no holes

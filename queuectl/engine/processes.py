@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from queuectl.engine import tree
-from queuectl.engine.capture import Capture, open_capture
+from queuectl.engine.capture import Capture, Outputs
 from queuectl.engine.environment import environment, mark_variables, program_folder
 from queuectl.engine.launch import CannotStartError, Ended, Key, Launch, Spawner, Started
 from queuectl.engine.mark import ON_LINUX, mark_of, process_mark, read_stat
 from queuectl.engine.output import output_name
 from queuectl.engine.reap import ExitStatus, has_exited, reap
-from queuectl.engine.spawn import spawn
+from queuectl.engine.spawn import open_home, spawn
 from queuectl.engine.tree import Tree
 from queuectl.model.job import AttemptEnd
 from queuectl.model.states import Outcome
@@ -34,8 +35,7 @@ _SHELL_CODES = {
 }
 
 
-@dataclass(slots=True, kw_only=True)
-class _Running:
+class _Running(msgspec.Struct, kw_only=True):
     """One attempt that has not ended."""
 
     launch: Launch
@@ -52,7 +52,7 @@ class _Running:
     """When to see whether what outlived the main process is gone, where no signal tells."""
     exited: bool = False
     """The main process has ended; it stays a zombie to the last, so that its pid is nobody else's."""
-    left_behind: set[int] = field(default_factory=set)
+    left_behind: set[int] = msgspec.field(default_factory=set)
     """Processes that outlived the main one and had to be killed."""
     unkillable: int = 0
 
@@ -66,42 +66,39 @@ class Processes:
     """
 
     def __init__(self, log_dir: Path, own_process: bool) -> None:
-        self._log_dir = log_dir.absolute()
-        self._alone = own_process
+        self._home = open_home() if own_process else None
         self._adopts = own_process and tree.adopt_orphans()
+        self._outputs = Outputs(log_dir.absolute(), reuse=self._adopts)
+        self._environment = dict(os.environb)
         self._running: dict[Key, _Running] = {}
+        self._over: dict[Key, tuple[Capture, bool]] = {}
+        """What attempts that are over wrote to, and whether nothing can write to it any more."""
         program_folder()  # found while the working directory is still that of the start
 
     def start(self, launch: Launch, now: int) -> Started | Ended:
         """Start an attempt; `Ended` with `spawn_failed` when it can't be started."""
+        frozen = launch.frozen
+        marks = mark_variables(launch.worker, launch.job_id, launch.attempt)
         try:
-            env = environment(launch, os.environb)
-            frozen = launch.frozen
-            name = output_name(launch.job_id, launch.attempt)
-            capture = open_capture(self._log_dir, name, frozen.max_log_bytes or 0, now)
+            env = environment(launch, marks, self._environment)
+            capture = self._outputs.open(launch.output, frozen.max_log_bytes or 0, now)
             try:
-                pid = spawn(frozen, env, capture.fd, alone=self._alone)
+                pid = spawn(frozen, env, capture.fd, home=self._home)
             except CannotStartError:
-                capture.discard()
+                self._outputs.let_go(capture)
                 raise
         except CannotStartError as error:
             end = AttemptEnd(
                 outcome=Outcome.SPAWN_FAILED, error=str(error), out_of_resources=error.out_of_resources
             )
             return Ended(key=launch.key, end=end)
-        stat = read_stat(pid) if ON_LINUX else None
         self._running[launch.key] = _Running(
             launch=launch,
-            tree=Tree(
-                pid=pid,
-                start=stat.start if stat else 0,
-                marks=mark_variables(launch.worker, launch.job_id, launch.attempt),
-            ),
+            tree=Tree(pid=pid, marks=marks),
             capture=capture,
             time_out_at=now + frozen.timeout_ms if isinstance(frozen.timeout_ms, int) else None,
         )
-        mark = mark_of(stat) if stat else process_mark(pid)
-        return Started(key=launch.key, pid=pid, pid_mark=mark or "")
+        return Started(key=launch.key, pid=pid)
 
     def stop(self, key: Key, why: Outcome, now: int) -> None:
         """Send SIGTERM to the whole tree, and SIGKILL `kill_after_ms` later. The first reason wins.
@@ -130,11 +127,8 @@ class Processes:
             if not self._has_exited(one) and one.time_out_at is not None and now >= one.time_out_at:
                 self.stop(key, Outcome.TIMED_OUT, now)
         orphans = self._orphans()  # read after the main processes were seen dead: nothing left is missed
-        return [
-            Ended(key=key, end=self._finish(one))
-            for key, one in list(self._running.items())
-            if self._is_over(one, orphans, now)
-        ]
+        over = [(key, one) for key, one in self._running.items() if self._is_over(one, orphans, now)]
+        return [Ended(key=key, end=self._finish(one)) for key, one in over]
 
     def next_deadline(self) -> int | None:
         """When `tick` has something to do even if no child ends; None when nothing is planned."""
@@ -144,12 +138,33 @@ class Processes:
         """The attempts that have not ended."""
         return list(self._running)
 
+    def settle(self, key: Key) -> None:
+        """Let the file that an attempt wrote to be another's: its end is in the store."""
+        if over := self._over.pop(key, None):
+            capture, clean = over
+            self._outputs.let_go(capture, clean=clean)
+
+    def pid_mark(self, key: Key) -> str:
+        """What tells the main process of an attempt that has not ended from a later one with the same pid."""
+        pid = self._running[key].tree.pid
+        stat = read_stat(pid) if ON_LINUX else None
+        return mark_of(stat) if stat else process_mark(pid) or ""
+
+    def close(self) -> None:
+        """Remove what was needed only while attempts ran: call it when all that ended is in the store."""
+        self._outputs.remove()
+        if self._home is not None:
+            os.close(self._home)
+            self._home = None
+
     def _orphans(self) -> list[int]:
         return tree.adopted({one.tree.pid for one in self._running.values()}) if self._adopts else []
 
     def _members(self, one: _Running, orphans: list[int]) -> list[int]:
         if not self._adopts:
             return tree.members_by_scan(one.tree)
+        if one.exited and not orphans:  # its children became orphans when it exited
+            return []
         others = [other.tree for other in self._running.values() if other is not one]
         return tree.members(one.tree, orphans, others)
 
@@ -188,10 +203,12 @@ class Processes:
 
     def _finish(self, one: _Running) -> AttemptEnd:
         del self._running[one.launch.key]
-        kept = one.capture.finish()
+        kept = one.capture.finish(output_name(*one.launch.key))
+        self._over[one.launch.key] = one.capture, not one.unkillable
         status = reap(one.tree.pid)
         return AttemptEnd(
             outcome=one.why or status.outcome,
+            pid=one.tree.pid,
             exit_code=status.exit_code,
             signal=status.signal,
             error="; ".join(_notes(one, status, kept.note)) or None,

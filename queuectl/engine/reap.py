@@ -6,14 +6,14 @@ import os
 import resource
 import signal
 import sys
-from dataclasses import dataclass
+
+import msgspec
 
 from queuectl.engine.mark import process_mark
 from queuectl.model.states import Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitStatus:
+class ExitStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How a main process ended by itself."""
 
     outcome: Outcome

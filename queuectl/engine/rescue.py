@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import random
 
-from queuectl.engine.capture import Capture
+from queuectl.engine.capture import Capture, Kept
 from queuectl.engine.journal import event
 from queuectl.engine.output import output_name
 from queuectl.model.job import Attempt, AttemptEnd, Job
@@ -23,6 +24,8 @@ KillLeftovers = Callable[[str, Sequence[tuple[int, str]]], int]
 """(worker id, its attempts' processes) → how many were killed. Returns when they are gone."""
 LeftBehind = Callable[[Attempt, int], AttemptEnd]
 """(an attempt whose worker died, its max_log) → its end, with the output that it left."""
+ClearAway = Callable[[str], None]
+"""(worker id): remove the files of its slots."""
 
 
 class Rescuer:
@@ -46,6 +49,7 @@ class Rescuer:
         is_alive: IsAlive,
         kill_leftovers: KillLeftovers,
         left_behind: LeftBehind,
+        clear_away: ClearAway,
     ) -> None:
         self._store = store
         self._host = host
@@ -54,6 +58,7 @@ class Rescuer:
         self._is_alive = is_alive
         self._kill_leftovers = kill_leftovers
         self._left_behind = left_behind
+        self._clear_away = clear_away
         self._silent: dict[str, tuple[int, int]] = {}
         """By worker: where its counter stands, and for how long it has been seen there."""
         self._looked_at: int | None = None
@@ -62,10 +67,15 @@ class Rescuer:
         """Rescue the jobs of every worker but `worker` that died; return the state of each: pending, or dead."""
         others = [other for other in self._store.workers.list() if other.id != worker]
         self._watch(others, mono)
-        for other in others:
-            if self._is_dead(other) and self._store.workers.declare_dead(other.id, beat=other.beat):
+        dead = [other for other in others if self._is_dead(other)]
+        for other in dead:
+            if self._store.workers.declare_dead(other.id, beat=other.beat):
                 event("worker dead", level=logging.WARNING, worker=other.id, host=other.host, pid=other.pid)
-        return [state for gone in self._store.workers.abandoned() for state in self._take_back(gone, now)]
+        gone = self._store.workers.abandoned()
+        returned = [state for worker in gone for state in self._take_back(worker, now)]
+        for name in {*gone, *(other.id for other in dead)}:
+            self._clear_away(name)
+        return returned
 
     def _watch(self, others: Sequence[Worker], mono: int) -> None:
         watched = 0 if self._looked_at is None else min(mono - self._looked_at, self._longest_look_ms)
@@ -117,13 +127,8 @@ def _reported(returned: Sequence[tuple[Job, JobState]]) -> list[JobState]:
 
 def left_behind(log_dir: Path, attempt: Attempt, max_log_bytes: int) -> AttemptEnd:
     """Return the end of an attempt whose worker died, with the output that the attempt wrote until then."""
-    error = None if attempt.pid else "its worker died before it started"
-    path = log_dir / output_name(attempt.job_id, attempt.number)
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return AttemptEnd(outcome=Outcome.LOST, error=error)
-    kept = Capture(descriptor, path, max_log_bytes, now=0).finish()
+    error = None if attempt.pid else "its worker died as it started"
+    kept = _kept(log_dir, attempt, max_log_bytes)
     return AttemptEnd(
         outcome=Outcome.LOST,
         error=error or kept.note,
@@ -132,3 +137,25 @@ def left_behind(log_dir: Path, attempt: Attempt, max_log_bytes: int) -> AttemptE
         output_file=kept.output_file,
         truncated=kept.truncated,
     )
+
+
+def clear_away(log_dir: Path, worker: str) -> None:
+    """Remove the files that the slots of a dead worker wrote to, once nothing of it runs and its jobs are returned."""
+    for path in log_dir.glob(f"{worker}-*.log"):
+        with suppress(OSError):
+            path.unlink()
+
+
+def _kept(log_dir: Path, attempt: Attempt, max_log_bytes: int) -> Kept:
+    name = output_name(attempt.job_id, attempt.number)
+    for found in (Path(attempt.output_file or name).name, name):  # renamed already, when it had just ended
+        path = log_dir / found
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            return Capture(descriptor, path, max_log_bytes, now=0).finish(name)
+        finally:
+            os.close(descriptor)
+    return Kept()

@@ -12,8 +12,9 @@ import ctypes
 import os
 import signal
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from queuectl.engine.environment import Environment
 from queuectl.engine.mark import ON_LINUX, process_mark, read_stat
@@ -21,16 +22,19 @@ from queuectl.engine.mark import ON_LINUX, process_mark, read_stat
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
+class Tree(msgspec.Struct, frozen=True, kw_only=True):
     """By what the processes of an attempt are known."""
 
     pid: int
-    """Of the main process; also its session and process group."""
-    start: int
-    """When the main process started, in clock ticks since boot; 0 where that isn't known."""
+    """Of the main process; also its session and process group. Nobody else's: it is not reaped yet."""
     marks: Environment
     """Variables that only processes of this attempt have."""
+
+    @property
+    def start(self) -> int:
+        """When the main process started, in clock ticks since boot; 0 where that isn't known."""
+        stat = read_stat(self.pid) if ON_LINUX else None
+        return stat.start if stat else 0
 
 
 def adopt_orphans() -> bool:
@@ -47,9 +51,7 @@ def adopted(mains: Collection[int]) -> list[int]:
     """
     session = os.getsid(0)
     return [
-        pid
-        for pid in _children(os.getpid())
-        if pid not in mains and _session(pid) != session and not _reaped(pid)
+        pid for pid in _own_children() if pid not in mains and _session(pid) != session and not _reaped(pid)
     ]
 
 
@@ -104,6 +106,12 @@ def _is_marked(pid: int, marks: Environment) -> bool:
     except OSError:  # gone, or of another user
         return False
     return all(b"%b=%b" % mark in variables for mark in marks.items())
+
+
+def _own_children() -> list[int]:
+    """Children of this process, dead ones too (Linux). It has one thread."""
+    with open("/proc/thread-self/children", "rb", buffering=0) as file:  # noqa: PTH123 (a third of the time)
+        return [int(child) for child in file.read().split()]
 
 
 def _children(pid: int) -> list[int]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from queuectl.engine.output import Gap, OutputReader, Piece, output_name
+from queuectl.engine.output import Gap, OutputReader, Piece
 from queuectl.model.errors import ConflictError, StoreUnavailableError, UnknownError
 from queuectl.model.job import Attempt, Job
 from queuectl.model.states import FINAL
@@ -65,30 +65,44 @@ def find_attempt(ctx: Context, job: Job, number: int | None = None) -> Attempt:
 
 
 def _written(ctx: Context, attempt: Attempt) -> Iterator[Piece]:
-    reader = _reader(ctx, output_name(attempt.job_id, attempt.number)) if attempt.outcome is None else None
-    if reader is None:  # it has ended, or nothing is kept
-        yield from _kept(ctx, ctx.store.attempts.get(attempt.job_id, attempt.number) or attempt)
-        return
-    with reader:
-        yield from reader.read()
+    at = 0
+    if attempt.outcome is None and (reader := _reader(ctx, attempt.output_file)):
+        with reader:
+            for piece in reader.read():
+                if _has_ended(ctx, attempt):  # before that was read, maybe
+                    break
+                yield piece
+                at = reader.offset
+            else:
+                return
+    yield from _kept(ctx, ctx.store.attempts.get(attempt.job_id, attempt.number) or attempt, at)
 
 
-def _kept(ctx: Context, attempt: Attempt) -> Iterator[Piece]:
-    """The output of an attempt that has ended: its file, else what is in the row."""
-    if attempt.output_file and (reader := _reader(ctx, attempt.output_file)):
+def _has_ended(ctx: Context, attempt: Attempt) -> bool:
+    """Whether what was read of an attempt's file just now may be another's, which writes to it next."""
+    latest = ctx.store.attempts.get(attempt.job_id, attempt.number)
+    return latest is None or latest.outcome is not None
+
+
+def _kept(ctx: Context, attempt: Attempt, at: int = 0) -> Iterator[Piece]:
+    """The output of an attempt that has ended, from byte `at` on: its file, else what is in the row."""
+    if attempt.outcome is not None and (reader := _reader(ctx, attempt.output_file, at)):
         with reader:
             yield from reader.read()
         return
-    if attempt.output_bytes > len(attempt.output):
-        yield Gap(attempt.output_bytes - len(attempt.output))
-    if attempt.output:
-        yield attempt.output
+    start = max(0, attempt.output_bytes - len(attempt.output))
+    if at > attempt.output_bytes:  # the job emptied its file (`> /dev/stdout`)
+        at = 0
+    if start > at:
+        yield Gap(start - at)
+    if rest := attempt.output[max(0, at - start) :]:
+        yield rest
 
 
-def _reader(ctx: Context, name: str) -> OutputReader | None:
-    path = output_path(ctx, name)
+def _reader(ctx: Context, name: str | None, at: int = 0) -> OutputReader | None:
+    path = output_path(ctx, name or "")
     try:
-        return OutputReader(path) if path else None
+        return OutputReader(path, at) if path else None
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -106,19 +120,17 @@ def _next_attempt(ctx: Context, job: Job, number: int, sleep: Sleep) -> Attempt 
 
 
 def _follow_attempt(ctx: Context, attempt: Attempt, sleep: Sleep) -> Iterator[Piece]:
-    reader: OutputReader | None = None
+    at = 0
     with ExitStack() as stack:
-        while True:
-            latest = ctx.store.attempts.get(
-                attempt.job_id, attempt.number
-            )  # before reading: nothing is missed
-            ended = latest is None or latest.outcome is not None
-            if reader is None and (reader := _reader(ctx, output_name(attempt.job_id, attempt.number))):
+        reader: OutputReader | None = None
+        while not _has_ended(ctx, attempt):
+            if reader is None and (reader := _reader(ctx, attempt.output_file)):
                 stack.enter_context(reader)
-            if reader is not None:
-                yield from reader.read()
-            elif ended and latest is not None:
-                yield from _kept(ctx, latest)
-            if ended:
-                return
+            for piece in reader.read() if reader else ():
+                if _has_ended(ctx, attempt):  # before that was read, maybe
+                    break
+                yield piece
+                at = reader.offset if reader else 0
             sleep(FOLLOW_S)
+    if latest := ctx.store.attempts.get(attempt.job_id, attempt.number):
+        yield from _kept(ctx, latest, at)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from queuectl.engine.clock import SystemClock
 from queuectl.engine.descriptors import close_on_exec_all, ensure_standard_fds
@@ -16,12 +16,14 @@ from queuectl.engine.journal import Format, event, open_journal
 from queuectl.engine.loop import Engine, WorkerSetup
 from queuectl.engine.mark import is_alive, process_mark
 from queuectl.engine.processes import Processes
-from queuectl.engine.rescue import Rescuer, left_behind
+from queuectl.engine.rescue import Rescuer, clear_away, left_behind
 from queuectl.engine.signals import Signals
 from queuectl.model.errors import StoreUnavailableError, UsageError
 from queuectl.model.states import JobState, Outcome
 from queuectl.rules.limits import check_queue
 from queuectl.service.context import Context
+from queuectl.service.helm import Helm
+from queuectl.service.lifeline import Lifeline
 from queuectl.service.watch import Watch
 
 EXIT_A_JOB_DIED = 1
@@ -30,8 +32,7 @@ _LAST_WORDS_MS = 5_000
 _TO_DO = (JobState.PENDING, JobState.PROCESSING, JobState.FAILED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How to run."""
 
     slots: int = 4
@@ -45,8 +46,12 @@ class RunOptions:
     """None leaves logging to the caller."""
     own_process: bool = True
     """False in a program that has children and open files of its own: they are left alone."""
-    progress: Callable[[int, int], None] = field(default=lambda _ended, _open: None)
+    progress: Callable[[int, int], None] | None = None
     """Called with how many attempts ended in this run, and how many jobs are still to do."""
+    lifeline: Lifeline | None = None
+    """To the supervisor, where this is one of its workers."""
+    watching: bool = True
+    """False: another worker watches, as long as it lives."""
 
 
 def run(ctx: Context, options: RunOptions) -> int:
@@ -78,8 +83,12 @@ def _run(ctx: Context, options: RunOptions, signals: Signals) -> int:
         rescuer=_rescuer(ctx, me),
         on_poll=lambda: _on_poll(ctx, engine, watch, options),
     )
-    watch = Watch(ctx, options.watch)
+    watch = Watch(ctx, options.watch, active=options.watching)
+    helm = Helm(engine, processes, watch, options.lifeline, signals)
+    _listen(ctx, signals, engine)
     engine.join()
+    if options.lifeline is not None:
+        options.lifeline.report(ready=True)
     event(
         "worker started",
         worker=me.id,
@@ -91,11 +100,12 @@ def _run(ctx: Context, options: RunOptions, signals: Signals) -> int:
     try:
         wait = 0
         while not engine.done:
-            _obey(signals.wait(wait), engine, processes, watch)
+            helm.obey(signals.wait(wait))
             wait = engine.tick()
     finally:
         _end_all(processes, signals)
     engine.leave()
+    processes.close()
     event("worker stopped", worker=me.id, ended=engine.tally.ended, dead=engine.tally.dead or None)
     if engine.displaced:
         raise StoreUnavailableError(f"{ctx.path} was moved or deleted while the worker ran, so it stopped")
@@ -127,6 +137,14 @@ def _who_am_i(ctx: Context, options: RunOptions) -> WorkerSetup:
     )
 
 
+def _listen(ctx: Context, signals: Signals, engine: Engine) -> None:
+    """Let other processes wake this one; where that can't be, it polls."""
+    try:
+        signals.hear(ctx.store.database.listen(), engine.wake)
+    except OSError as error:
+        event("only polls", reason=f"no socket to be woken through: {error.strerror or error}")
+
+
 def _kill_leftovers(worker: str, processes: Sequence[tuple[int, str]]) -> int:
     from queuectl.engine.leftovers import kill_leftovers  # noqa: PLC0415  20 ms that most runs don't need
 
@@ -142,26 +160,17 @@ def _rescuer(ctx: Context, me: WorkerSetup) -> Rescuer:
         is_alive=is_alive,
         kill_leftovers=_kill_leftovers,
         left_behind=partial(left_behind, me.log_dir),
+        clear_away=partial(clear_away, me.log_dir),
     )
 
 
 def _on_poll(ctx: Context, engine: Engine, watch: Watch, options: RunOptions) -> None:
     watch.look()
-    counts = ctx.store.jobs.counts() if options.until_idle else {}
-    options.progress(engine.tally.ended, sum(counts.get(state, 0) for state in _TO_DO))
-
-
-def _obey(numbers: Iterable[signal.Signals], engine: Engine, processes: Processes, watch: Watch) -> None:
-    """First SIGINT or SIGTERM: finish what runs. Second: terminate it. Third: kill it."""
-    for number in numbers:
-        if number is signal.SIGHUP and watch.paths:
-            watch.apply()
-        elif number is signal.SIGHUP and engine.stopping:
-            continue
-        elif number is not signal.SIGCHLD:
-            if engine.stopping == "now":
-                processes.kill_all(Outcome.INTERRUPTED)
-            engine.stop("now" if engine.stopping else "graceful")
+    if options.lifeline is not None:
+        options.lifeline.report(dead=engine.tally.dead)
+    if options.progress is not None:
+        counts = ctx.store.jobs.counts()
+        options.progress(engine.tally.ended, sum(counts.get(state, 0) for state in _TO_DO))
 
 
 def _end_all(processes: Processes, signals: Signals) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from queuectl.engine.launch import Ended, Key, Launch, Started
+from queuectl.engine.output import running_name
 from queuectl.engine.processes import Processes
 from queuectl.model.job import AttemptEnd
 from queuectl.model.spec import JobSpec
@@ -36,19 +37,25 @@ class Attempts:
         self.adopts = own_process and sys.platform == "linux"
         self.processes = Processes(self.logs, own_process)
         self.ended: dict[Key, AttemptEnd] = {}
+        self.outputs: dict[Key, str] = {}
         self._ids = 0
 
     def launch(self, command: str | tuple[str, ...], **fields: Any) -> Launch:
         self._ids += 1
         around = {"spec": None, "fire_at": None, "db": "/q.db", "job_id": self._ids, "attempt": 1}
         around |= {name: fields.pop(name) for name in tuple(fields) if name in around}
+        taken = {self.outputs[key] for key in self.processes.running()}
+        names = (running_name(self.worker, number) for number in range(len(taken) + 1))
+        around["output"] = next(name for name in names if name not in taken)
         defaults: dict[str, Any] = {"cwd": str(self.cwd), "timeout_ms": 20_000, "kill_after_ms": 5_000}
         defaults |= {"max_log_bytes": 64 * 1024 * 1024}
         frozen = JobSpec(command=command, **(defaults | fields))
         return Launch(worker=self.worker, frozen=frozen, **around)  # type: ignore[arg-type]
 
     def try_start(self, command: str | tuple[str, ...], **fields: Any) -> Started | Ended:
-        return self.processes.start(self.launch(command, **fields), now_ms())
+        launch = self.launch(command, **fields)
+        self.outputs[launch.key] = launch.output
+        return self.processes.start(launch, now_ms())
 
     def start(self, command: str | tuple[str, ...], **fields: Any) -> Started:
         started = self.try_start(command, **fields)
@@ -60,6 +67,7 @@ class Attempts:
         for ended in self.processes.tick(now_ms()):
             assert ended.key not in self.ended
             self.ended[ended.key] = ended.end
+            self.processes.settle(ended.key)
         return self.processes.running()
 
     def end_of(self, started: Started | Ended, within: float = 10.0) -> AttemptEnd:

@@ -47,7 +47,7 @@ class FakeSpawner:
         if self.refuse:
             return Ended(key=launch.key, end=self.refuse)
         self.alive[launch.key] = launch
-        return Started(key=launch.key, pid=1000 + launch.job_id, pid_mark="m")
+        return Started(key=launch.key, pid=1000 + launch.job_id)
 
     def stop(self, key: Key, why: Outcome, now: int) -> None:
         self.stopped.setdefault(key, why)
@@ -66,10 +66,17 @@ class FakeSpawner:
     def running(self) -> list[Key]:
         return list(self.alive)
 
+    def settle(self, key: Key) -> None:
+        assert key not in self.alive
+
+    def pid_mark(self, key: Key) -> str:
+        return "m"
+
     def end(self, key: Key, outcome: Outcome = Outcome.SUCCEEDED, code: int | None = None) -> None:
         del self.alive[key]
         code = (0 if outcome is Outcome.SUCCEEDED else 1) if code is None else code
-        self.ended.append(Ended(key=key, end=AttemptEnd(outcome=outcome, exit_code=code)))
+        end = AttemptEnd(outcome=outcome, exit_code=code, pid=1000 + key[0])
+        self.ended.append(Ended(key=key, end=end))
 
 
 class Simulation:
@@ -114,6 +121,7 @@ class Simulation:
             is_alive=lambda _pid, mark: mark not in self.gone.values(),
             kill_leftovers=lambda worker, _processes: self.killed.append(worker) or 0,
             left_behind=_lost,
+            clear_away=lambda _worker: None,
         )
         self.engine = Engine(store, self.config, me, clock=self.clock, spawner=self.spawner, rescuer=rescuer)
         self.engine.join()
@@ -139,6 +147,7 @@ class Simulation:
         now = self.clock.wall()
         job = self.store.jobs.enqueue(NewJob(frozen=frozen, state=state, run_at=now + in_ms), now=now)
         assert job is not None
+        self.engine.wake()
         return job
 
     def add_spec(self, name: str, schedule: Schedule, **fields: object) -> None:
@@ -149,6 +158,7 @@ class Simulation:
         self.store.specs.write(
             spec, source="s", file="f", apply_id=apply_id, next_due_at=due, next_fire_at=due, now=now
         )
+        self.engine.wake()
 
     def job(self, job_id: int) -> Job:
         job = self.store.jobs.get(job_id)

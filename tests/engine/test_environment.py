@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from queuectl.engine import environment as module
-from queuectl.engine.environment import environment
+from queuectl.engine.environment import environment, mark_variables
 from queuectl.engine.launch import CannotStartError, Launch
 from queuectl.model.spec import EnvRef, JobSpec
 from queuectl.model.states import Outcome
@@ -26,10 +26,11 @@ INHERITED = {
 
 
 def built(inherited: dict[bytes, bytes] | None = None, **fields: Any) -> dict[bytes, bytes]:
-    around = {"spec": None, "fire_at": None, "db": "/q.db"}
+    around = {"spec": None, "fire_at": None, "db": "/q.db", "output": "w-1-0.log"}
     around |= {name: fields.pop(name) for name in tuple(fields) if name in around}
     launch = Launch(job_id=7, attempt=2, worker="w-1", frozen=JobSpec(command="x", **fields), **around)  # type: ignore[arg-type]
-    return environment(launch, INHERITED if inherited is None else inherited)
+    marks = mark_variables(launch.worker, launch.job_id, launch.attempt)
+    return environment(launch, marks, INHERITED if inherited is None else inherited)
 
 
 def refused(**fields: Any) -> str:
@@ -129,9 +130,10 @@ def test_jobs_find_queuectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         module.program_folder.cache_clear()
 
 
-def test_a_job_sees_it(attempts: Attempts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_sees_it(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUEUECTL_TOKEN", "secret")
     monkeypatch.setenv("FROM", "the worker")
+    attempts: Attempts = request.getfixturevalue("attempts")  # a worker that starts now
     command = 'echo "$QUEUECTL_JOB_ID-$QUEUECTL_ATTEMPT $QUEUECTL_WORKER [$QUEUECTL_TOKEN] $FROM $SECRET"'
     end = attempts.run(command, env={"SECRET": EnvRef(from_env="FROM")}, attempt=3)
     assert end.output.decode() == f"1-3 {attempts.worker} [] the worker the worker\n"

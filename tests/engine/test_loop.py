@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from queuectl.engine.loop import RECORD_AFTER_MS
 from queuectl.model.config import Config
 from queuectl.model.job import AttemptEnd
 from queuectl.model.spec import ExitCodes, Keep, Schedule
@@ -36,13 +37,41 @@ def test_claims_no_more_than_its_slots_best_first(path: Path) -> None:
 def test_records_pid_and_end(path: Path) -> None:
     worker = Simulation(path)
     worker.add()
-    worker.settle()
+    assert worker.settle() == RECORD_AFTER_MS
+    assert worker.settle(after_ms=RECORD_AFTER_MS) > RECORD_AFTER_MS
     attempt = worker.store.attempts.of_job(1)[0]
     assert (attempt.pid, attempt.pid_mark, attempt.outcome) == (1001, "m", None)
     worker.spawner.end((1, 1))
-    worker.settle(after_ms=250)
+    worker.settle(after_ms=200)
     attempt = worker.store.attempts.of_job(1)[0]
     assert (attempt.outcome, attempt.duration_ms) == (Outcome.SUCCEEDED, 250)
+
+
+def test_the_process_of_a_short_attempt_is_recorded_with_its_end(path: Path) -> None:
+    worker = Simulation(path)
+    worker.add()
+    worker.settle()
+    worker.spawner.end((1, 1))
+    assert worker.settle(after_ms=1) > RECORD_AFTER_MS
+    attempt = worker.store.attempts.of_job(1)[0]
+    assert (attempt.pid, attempt.outcome) == (1001, Outcome.SUCCEEDED)
+
+
+def test_no_attempt_writes_to_a_file_that_another_still_needs(path: Path) -> None:
+    worker = Simulation(path, slots=2)
+    for _ in range(6):
+        worker.add()
+    worker.settle()
+    while worker.spawner.alive:
+        running = {launch.output for launch in worker.spawner.alive.values()}
+        assert running == {worker.store.attempts.get(*key).output_file for key in worker.spawner.alive}
+        key = worker.spawner.running()[0]
+        output = worker.spawner.alive[key].output
+        worker.spawner.end(key)
+        worker.settle(after_ms=1)
+        now = [launch.output for launch in worker.spawner.alive.values()]
+        assert len(set(now)) == len(now)
+        assert output not in now, "its end was not stored yet when the next job was claimed"
 
 
 def test_retries_after_the_backoff_then_dies(path: Path) -> None:
@@ -135,6 +164,7 @@ class TestStopping:
         worker = Simulation(path, config=Config(stop_grace=3 * SECOND, poll_interval=HOUR))
         worker.add()
         worker.settle()
+        worker.settle(after_ms=RECORD_AFTER_MS)
         worker.engine.stop("graceful")
         assert worker.settle() == 3 * SECOND
         worker.settle(after_ms=3 * SECOND)

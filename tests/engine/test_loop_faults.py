@@ -26,17 +26,19 @@ class TestStalledWorkers:
         """It stood still in the middle of a tick, after its heartbeat: it claims before it knows."""
         clock = FakeClock()
         stalled = Simulation(path, name="stalled", clock=clock, slots=1)
+        stalled.add()
+        stalled.add()
         stalled.settle()
         stalled.store.workers.leave("stalled")  # as when another declares it dead
-        stalled.add()
+        stalled.spawner.end((1, 1))
         stalled.tick(after_ms=1)
-        assert stalled.job(1).state is JobState.PROCESSING
+        assert stalled.job(2).state is JobState.PROCESSING
         stalled.settle(after_ms=stalled.config.poll_interval)
-        assert stalled.spawner.running() == [(1, 2)], "the first attempt was taken back, and made up for"
-        stalled.spawner.end((1, 2))
+        assert stalled.spawner.running() == [(2, 2)], "the first attempt was taken back, and made up for"
+        stalled.spawner.end((2, 2))
         stalled.settle(after_ms=stalled.config.poll_interval)
-        assert stalled.states() == {1: "completed"}
-        assert stalled.outcomes(1) == ["lost", "succeeded"]
+        assert stalled.states() == {1: "completed", 2: "completed"}
+        assert stalled.outcomes(2) == ["lost", "succeeded"]
 
     def test_one_that_starts_afresh_has_a_new_name(self, path: Path) -> None:
         """Whoever still buries the old one must not take its new jobs away."""

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from queuectl.engine import holes
-from queuectl.engine.capture import MAX_LOOK_MS, MIN_LOOK_MS, Capture, open_capture
-from queuectl.engine.output import Gap, OutputReader, output_name, read_output
+from queuectl.engine.capture import MAX_LOOK_MS, MIN_LOOK_MS, Capture, Outputs
+from queuectl.engine.launch import Started
+from queuectl.engine.output import Gap, OutputReader, output_name, read_output, running_name
 from queuectl.model.states import Outcome
 from tests.engine.attempts import Attempts, now_ms, wait_until
 
@@ -32,6 +33,17 @@ def joined(path: Path) -> list[bytes | Gap]:
     return found
 
 
+def kept(attempts: Attempts) -> list[Path]:
+    """What is in the log folder when no attempt runs."""
+    attempts.processes.close()
+    return list(attempts.logs.iterdir())
+
+
+def written(attempts: Attempts, started: Started) -> Path:
+    """The file that a running attempt writes to."""
+    return attempts.logs / attempts.outputs[started.key]
+
+
 # What is kept of an attempt
 
 
@@ -40,7 +52,7 @@ def test_up_to_64_kib_there_is_no_file(attempts: Attempts, size: int) -> None:
     end = attempts.run(f"yes | head -c {size}")
     assert (end.output, end.output_bytes) == ((b"y\n" * size)[:size], size)
     assert (end.output_file, end.truncated, end.error) == (None, False, None)
-    assert list(attempts.logs.iterdir()) == []
+    assert kept(attempts) == []
 
 
 def test_from_64_kib_on_the_file_stays(attempts: Attempts) -> None:
@@ -80,7 +92,7 @@ def test_max_log_bounds_the_disk(attempts: Attempts) -> None:
 
 def test_max_log_bounds_the_disk_while_the_job_writes(attempts: Attempts) -> None:
     started = attempts.start("yes | head -c 100M; touch done; sleep 20", max_log_bytes=MIB)
-    path = attempts.logs / output_name(*started.key)
+    path = written(attempts, started)
 
     wait_until(lambda: bool(attempts.tick()) and (attempts.cwd / "done").exists())
     # The next look, by the deadlines alone, is soon and enough.
@@ -99,7 +111,7 @@ def test_a_small_max_log_keeps_the_tail_in_the_row(attempts: Attempts, limit: in
     text = "".join(f"{n}\n" for n in range(1, 30001)).encode()
     assert (end.output, end.output_bytes, end.truncated) == (text[-limit:], len(text), True)
     assert end.output_file is None
-    assert list(attempts.logs.iterdir()) == []
+    assert kept(attempts) == []
 
 
 def test_a_max_log_that_is_not_reached(attempts: Attempts) -> None:
@@ -112,6 +124,47 @@ def test_a_job_may_empty_its_own_log(attempts: Attempts) -> None:
     end = attempts.run("echo one one one; echo two > /dev/stdout; echo three")
     assert end.outcome is Outcome.SUCCEEDED
     assert (end.output, end.output_bytes) == (b"two\nthree\n", 10)
+
+
+# The files that attempts write to
+
+
+def test_a_file_is_used_again_and_holds_nothing_of_the_last_attempt(attempts: Attempts) -> None:
+    first = attempts.start("echo of the first; exec sleep 20")
+    path = written(attempts, first)
+    wait_until(lambda: path.stat().st_size > 0)
+    inode = path.stat().st_ino
+    attempts.processes.stop(first.key, Outcome.CANCELLED, now_ms())
+    assert attempts.end_of(first).output == b"of the first\n"
+    assert path.stat().st_size == 0
+    assert attempts.run("echo between").output == b"between\n"
+    second = attempts.start("echo of the second; exec sleep 20")
+    assert written(attempts, second) == path
+    wait_until(lambda: path.read_bytes() == b"of the second\n")
+    assert (path.stat().st_ino == inode) == attempts.adopts
+
+
+def test_until_its_end_is_stored_the_output_stays(attempts: Attempts) -> None:
+    """A worker that dies in between must lose nothing."""
+    started = attempts.start("echo precious")
+    path = written(attempts, started)
+    wait_until(lambda: bool(attempts.processes.tick(now_ms())))
+    assert path.read_bytes() == b"precious\n"
+    attempts.processes.settle(started.key)
+    assert path.read_bytes() == b""
+
+
+def test_a_file_that_something_may_still_write_to_is_not_used_again(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path, reuse=True)
+    log = outputs.open("w-1.log", MIB, 0)
+    with open(os.dup(log.fd), "ab", buffering=0) as unkillable:  # noqa: PTH123
+        outputs.let_go(log, clean=False)
+        again = outputs.open("w-1.log", MIB, 0)
+        unkillable.write(b"stray")
+    assert again.finish("2-1.log").output == b""
+    outputs.let_go(again)
+    outputs.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 # Where it can't be kept
@@ -140,7 +193,7 @@ def test_a_full_disk_is_told(attempts: Attempts, monkeypatch: pytest.MonkeyPatch
 
 def test_a_log_folder_removed_while_the_job_runs(attempts: Attempts) -> None:
     started = attempts.start("echo one; while [ ! -e go ]; do sleep 0.02; done; seq 30000; echo two")
-    path = attempts.logs / output_name(*started.key)
+    path = written(attempts, started)
     wait_until(lambda: path.stat().st_size > 0)
     path.unlink()
     attempts.logs.rmdir()
@@ -155,7 +208,7 @@ def test_a_log_folder_removed_while_the_job_runs(attempts: Attempts) -> None:
 def test_a_stale_file_of_the_same_name_is_replaced(attempts: Attempts) -> None:
     attempts.logs.mkdir()
     (attempts.cwd / "precious").write_text("precious")
-    (attempts.logs / "1-1.log").symlink_to(attempts.cwd / "precious")
+    (attempts.logs / running_name(attempts.worker, 0)).symlink_to(attempts.cwd / "precious")
     assert attempts.run("echo new").output == b"new\n"
     assert (attempts.cwd / "precious").read_text() == "precious"
 
@@ -180,7 +233,7 @@ def test_a_file_system_without_holes_keeps_the_whole(
 
 @pytest.fixture
 def log(tmp_path: Path) -> Capture:
-    return open_capture(tmp_path, "1-1.log", 100 * MIB, 0)
+    return Outputs(tmp_path, reuse=True).open("w-1.log", 100 * MIB, 0)
 
 
 def looks(log: Capture, writes: list[int]) -> list[int]:
@@ -193,7 +246,7 @@ def looks(log: Capture, writes: list[int]) -> list[int]:
         assert log.next_look == at, "not due yet"
         log.look(at)
         found.append(log.next_look - at)
-    log.finish()
+    log.finish("1-1.log")
     return found
 
 
@@ -253,9 +306,9 @@ def test_pieces_are_small_and_gaps_exact(tmp_path: Path) -> None:
 def test_no_zeros_are_read_where_a_hole_is_made_meanwhile(tmp_path: Path) -> None:
     """A reader in step with a writer whose middle is dropped sees its bytes or a gap, never zeros."""
     folder = tmp_path
-    log = open_capture(folder, "1-1.log", MIB, 0)
+    log = Outputs(folder, reuse=True).open("w-1.log", MIB, 0)
     with subprocess.Popen(["sh", "-c", "yes | head -c 200M"], stdout=log.fd) as writer:
-        with OutputReader(folder / "1-1.log") as reader:
+        with OutputReader(folder / "w-1.log") as reader:
             total, at, until = 0, 0, time.monotonic() + 20
             while total < 200 * MIB:
                 assert time.monotonic() < until
@@ -267,7 +320,7 @@ def test_no_zeros_are_read_where_a_hole_is_made_meanwhile(tmp_path: Path) -> Non
                     total += piece.size if isinstance(piece, Gap) else len(piece)
         assert writer.wait() == 0
     assert total == 200 * MIB
-    assert log.finish().truncated
+    assert log.finish("1-1.log").truncated
 
 
 def test_a_missing_output(tmp_path: Path) -> None:

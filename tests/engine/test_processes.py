@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -14,7 +15,6 @@ import psutil
 import pytest
 
 from queuectl.engine.launch import Ended, Started
-from queuectl.engine.processes import Processes
 from queuectl.model.spec import BASH
 from queuectl.model.states import Outcome
 from tests.engine.attempts import Attempts, now_ms, wait_until
@@ -241,6 +241,7 @@ def test_spawn_failures_are_told_apart(
     assert ended.end.outcome is Outcome.SPAWN_FAILED
     assert error in (ended.end.error or "")
     assert not ended.end.out_of_resources
+    any_attempts.processes.close()
     assert list(any_attempts.logs.iterdir()) == [], "a job that never started leaves no log"
     assert any_attempts.processes.running() == []
 
@@ -272,20 +273,20 @@ def test_out_of_processes_and_descriptors() -> None:
             ended = attempts.try_start("true")
             assert isinstance(ended, Ended) and ended.end.out_of_resources, ended
             print(ended.end.outcome, ended.end.error)
-        limit = resource.getrlimit(resource.RLIMIT_NPROC)
-        resource.setrlimit(resource.RLIMIT_NPROC, (0, limit[1]))
-        refused()
-        resource.setrlimit(resource.RLIMIT_NPROC, limit)
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, limit[1]))
         refused()
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+        limit = resource.getrlimit(resource.RLIMIT_NPROC)
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, limit[1]))
+        refused()
+        resource.setrlimit(resource.RLIMIT_NPROC, limit)
         print(attempts.run("echo fine").output.decode())
         """
     )
     assert done.stdout.splitlines() == [
-        "spawn_failed no resources to start a process: Resource temporarily unavailable",
         "spawn_failed no resources for a log: Too many open files",
+        "spawn_failed no resources to start a process: Resource temporarily unavailable",
         "fine",
         "",
     ], done
@@ -467,7 +468,8 @@ def test_children_of_the_worker_itself_are_left_alone(any_attempts: Attempts) ->
 
 
 def test_many_quick_attempts_leave_nothing(attempts: Attempts) -> None:
-    attempts.run("true")
+    for started in [attempts.start("true") for _ in range(4)]:
+        attempts.end_of(started)
     me = psutil.Process()
     before, others = me.num_fds(), me.children()
     for _ in range(75):
@@ -476,6 +478,7 @@ def test_many_quick_attempts_leave_nothing(attempts: Attempts) -> None:
             assert attempts.end_of(started).outcome is Outcome.SUCCEEDED
     assert me.num_fds() == before
     assert me.children() == others
+    attempts.processes.close()
     assert list(attempts.logs.iterdir()) == []
 
 
@@ -484,7 +487,7 @@ def test_logs_are_private_and_their_folder_comes_back(attempts: Attempts) -> Non
     try:
         command = f"stat -c %a {attempts.logs} {attempts.logs}/*.log"
         assert attempts.run(command).output == b"700\n600\n"
-        attempts.logs.rmdir()
+        shutil.rmtree(attempts.logs)
         assert attempts.run(command).output == b"700\n600\n"
     finally:
         os.umask(before)
@@ -493,6 +496,8 @@ def test_logs_are_private_and_their_folder_comes_back(attempts: Attempts) -> Non
 
 def test_a_relative_log_folder_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    processes = Processes(Path("logs"), own_process=True)
+    attempts = Attempts(Path("logs"), own_process=True)
     monkeypatch.chdir("/")
-    assert processes._log_dir == tmp_path / "logs"
+    attempts.cwd = tmp_path
+    attempts.run("true")
+    assert (tmp_path / "logs" / "logs").is_dir()

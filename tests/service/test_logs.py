@@ -31,6 +31,10 @@ def log_dir(ctx: Context) -> Path:
     return ctx.log_dir
 
 
+RUNNING = "w1-0.log"
+"""What the first attempt that `bench` claims writes to."""
+
+
 class Steps:
     """Stands in for the time between two looks: each one does the next step."""
 
@@ -120,7 +124,7 @@ def test_what_a_running_attempt_wrote_until_now(ctx: Context, bench: Bench, log_
     job = bench.processing()
     assert text(logs.pieces(ctx, job)) == "", "it has only just started"
 
-    write(log_dir / "1-1.log", "until now")
+    write(log_dir / RUNNING, "until now")
     assert text(logs.pieces(ctx, job)) == "until now"
 
 
@@ -132,24 +136,56 @@ def test_an_attempt_that_ends_while_it_is_looked_for(ctx: Context, bench: Bench)
     assert text(found) == "all of it"
 
 
+def test_an_attempt_that_ends_while_it_is_read(ctx: Context, bench: Bench, log_dir: Path) -> None:
+    """Its file is another's by then: what that one writes must not be taken for its own."""
+    job = bench.processing()
+    first, rest = "x" * 65_536, "the rest"
+    write(log_dir / RUNNING, first + rest)
+    found = logs.pieces(ctx, job)
+    assert next(found) == first.encode()
+    (log_dir / RUNNING).rename(log_dir / "1-1.log")
+    write(log_dir / RUNNING, "y" * 100_000)
+    bench.finish(job, output=rest.encode(), output_bytes=65_544, output_file="1-1.log")
+
+    assert text(found) == rest
+
+
 def test_follow_from_before_the_start_to_the_end(ctx: Context, bench: Bench, log_dir: Path) -> None:
-    path = log_dir / "1-1.log"
+    path = log_dir / RUNNING
     job = bench.enqueue()
+
+    def end() -> None:
+        bench.finish(bench.now(job), output=b"one two three", output_bytes=13)
+        path.write_text("of another attempt")
+
     steps = Steps(
         bench.claim,
         lambda: None,
         lambda: write(path, "one "),
         lambda: write(path, "two "),
         lambda: None,
-        lambda: (
-            write(path, "three"),
-            path.unlink(),
-            bench.finish(bench.now(job), output=b"one two three", output_bytes=13),
-        ),
+        end,
     )
 
     assert list(logs.follow(ctx, job, sleep=steps)) == [b"one ", b"two ", b"three"]
     steps.assert_over()
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (7, "emptied"),  # `> /dev/stdout`: there is less than was shown
+        (100, "[85]emptied"),  # a small max_log: only the end was kept
+    ],
+)
+def test_follow_to_an_end_that_does_not_fit(
+    ctx: Context, bench: Bench, log_dir: Path, size: int, expected: str
+) -> None:
+    job = bench.processing()
+    write(log_dir / RUNNING, "one two ")
+    steps = Steps(lambda: bench.finish(job, output=b"emptied", output_bytes=size, truncated=size > 7))
+
+    assert text(logs.follow(ctx, job, sleep=steps)) == "one two " + expected
 
 
 def test_follow_loses_nothing_of_an_attempt_that_it_never_saw_running(ctx: Context, bench: Bench) -> None:
@@ -198,7 +234,7 @@ def test_follow_ends_with_a_job_that_is_cancelled_before_it_ran(ctx: Context, be
 
 def test_follow_ends_when_the_job_is_purged(ctx: Context, bench: Bench, log_dir: Path) -> None:
     job = bench.processing()
-    write(log_dir / "1-1.log", "x")
+    write(log_dir / RUNNING, "x")
     steps = Steps(lambda: (bench.finish(job), ctx.store.history.forget([job.id])))
 
     assert text(logs.follow(ctx, job, sleep=steps)) == "x"
