@@ -8,10 +8,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VERSIONS := 3.11 3.12 3.13 3.14
 RUN_DB := .queuectl/queue.db
 
-.PHONY: help setup run test test-all lint format docs clean
+.PHONY: help setup run test test-all lint format docs bench bench-smoke clean
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## Make .venv with queuectl and its development tools in it
 
@@ -52,5 +52,13 @@ format: setup ## Format the code and mend what can be mended
 docs: setup ## Write the generated parts of README.md anew
 	$(BIN)/python docs/generate.py
 
+bench: setup ## Measure queuectl beside its limits and peers (40 minutes; one: make bench BENCH=drain)
+	PYTHON=$(abspath $(BIN))/python benchmarks/prepare
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-smoke: setup ## See that everything in benchmarks/ works
+	PYTHON=$(abspath $(BIN))/python benchmarks/prepare --smoke
+	$(BIN)/python -m benchmarks --smoke $(BENCH)
+
 clean: ## Remove what the other targets made
-	rm -rf .venv .venv-* .queuectl .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* benchmarks/.venv-* benchmarks/.work .queuectl .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

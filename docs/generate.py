@@ -6,7 +6,6 @@ python docs/generate.py --check   exit 1 when they are not as they would be writ
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from queuectl.model.config import Config
+from queuectl.model.config import KEYS, Config
 from queuectl.model.spec import Keep
 from queuectl.model.states import FINAL
 from queuectl.rules.transitions import TRANSITIONS
@@ -69,12 +68,8 @@ def schedule() -> str:
 def config() -> str:
     """Return the configuration keys, from the model."""
     rows = (
-        (
-            f"`{field.name.replace('_', '-')}`",
-            field.metadata["meaning"],
-            _value(field.metadata["kind"], field.default),
-        )
-        for field in dataclasses.fields(Config)
+        (f"`{name.replace('_', '-')}`", key.meaning, _value(key.kind, getattr(Config(), name)))
+        for name, key in KEYS.items()
     )
     return "\n".join(_table(("key", "what it means", "default"), rows))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from queuectl.model.version import VERSION
+
 if TYPE_CHECKING:
     from queuectl.queue import Queue
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["Queue", "__version__"]
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from queuectl.model.errors import UsageError
 from queuectl.model.job import Job
 from queuectl.model.spec import DEFAULT_QUEUE, EnvRef, JobSpec
 from queuectl.model.states import JobState
 from queuectl.service.context import Context, opened
+from queuectl.service.enqueue import Request, enqueue, enqueue_all
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -88,20 +91,51 @@ class Queue:
         An existing `key` with the same command gives its job back. `timeout` may be `"none"`. UsageError for
         values that can't be used, ConflictError for a key with another command.
         """
-        from queuectl.service.enqueue import enqueue  # noqa: PLC0415
-
-        if run_at is not None and delay is not None:
-            raise UsageError("expected run_at or delay, found both")
+        due = self._due(run_at, delay)
         spec = JobSpec(
-            command=command if isinstance(command, str) else tuple(command),
-            cwd=None if cwd is None else str(Path(cwd).expanduser().absolute()),
+            command=_command(command),
+            cwd=_folder(cwd),
             env=env or {},
             priority=priority,
             queue=queue,
             retries=retries,
             timeout_ms="none" if timeout == "none" else _milliseconds("timeout", timeout),
         )
-        return enqueue(self._ctx, _typed(spec), key=key, run_at_ms=self._due(run_at, delay)).job
+        return enqueue(self._ctx, _typed(spec), key=key, run_at_ms=due).job
+
+    def enqueue_many(
+        self,
+        commands: Iterable[str | Sequence[str]],
+        *,
+        priority: int = 0,
+        queue: str = DEFAULT_QUEUE,
+        retries: int | None = None,
+        timeout: Duration | None = None,
+        run_at: Instant | None = None,
+        delay: Duration | None = None,
+        env: Mapping[str, str | EnvRef] | None = None,
+        cwd: str | Path | None = None,
+    ) -> Sequence[Job]:
+        """Put many commands in the queue, all or nothing, and return their jobs in the same order.
+
+        They are one transaction, for which everybody else waits: give it some 10,000 at a time. UsageError names
+        the command that can't be used.
+        """
+        due = self._due(run_at, delay)
+        same = JobSpec(
+            command="",
+            cwd=_folder(cwd),
+            env=env or {},
+            priority=priority,
+            queue=queue,
+            retries=retries,
+            timeout_ms="none" if timeout == "none" else _milliseconds("timeout", timeout),
+        )
+        requests = (
+            Request(spec=_typed(replace(same, command=_command(command)), place), run_at_ms=due, place=place)
+            for place, command in zip(map("command {}".format, count(1)), commands, strict=False)
+        )
+        return [made.job for made in enqueue_all(self._ctx, requests)]
 
     def apply(
         self, *paths: str | Path, source: str | None = None, prune: bool = False, adopt: bool = False
@@ -136,7 +170,7 @@ class Queue:
     ) -> Sequence[Job]:
         """Return jobs, newest first; with `labels` those that have all of them."""
         from queuectl.service.jobs import list_jobs  # noqa: PLC0415
-        from queuectl.store.jobs import JobFilter  # noqa: PLC0415
+        from queuectl.store.listing import JobFilter  # noqa: PLC0415
 
         wanted = None if states is None else frozenset(map(_state, states))
         chosen = JobFilter(states=wanted, spec=spec, queue=queue)
@@ -197,6 +231,8 @@ class Queue:
         return run(self._ctx, options)
 
     def _due(self, run_at: Instant | None, delay: Duration | None) -> int | None:
+        if run_at is not None and delay is not None:
+            raise UsageError("expected run_at or delay, found both")
         if delay is not None:
             return self._ctx.now() + (_milliseconds("delay", delay, allow_zero=True) or 0)
         if run_at is None:
@@ -214,12 +250,20 @@ class Queue:
             raise UsageError(f"run_at: {error}") from None
 
 
-def _typed(spec: JobSpec) -> JobSpec:
+def _command(command: str | Sequence[str]) -> str | tuple[str, ...]:
+    return command if isinstance(command, str) else tuple(command)
+
+
+def _folder(cwd: str | Path | None) -> str | None:
+    return None if cwd is None else str(Path(cwd).expanduser().absolute())
+
+
+def _typed(spec: JobSpec, place: str = "a value") -> JobSpec:
     """Return the spec if all its values are of their types; else nobody could read the job again."""
     try:
         return msgspec.convert(msgspec.to_builtins(spec), JobSpec)
     except (msgspec.ValidationError, TypeError) as error:
-        raise UsageError(f"a value can't be used: {str(error)[:1].lower()}{str(error)[1:]}") from None
+        raise UsageError(f"{place} can't be used: {str(error)[:1].lower()}{str(error)[1:]}") from None
 
 
 def _files(paths: Sequence[str | Path]) -> list[Path]:
@@ -229,10 +273,10 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def _milliseconds(field: str, value: Duration | None, *, allow_zero: bool = False) -> Any:
-    from queuectl.rules.units import parse_duration  # noqa: PLC0415
-
     if value is None:
         return None
+    from queuectl.rules.units import parse_duration  # noqa: PLC0415
+
     try:
         seconds = value if isinstance(value, str | int | float) else value.total_seconds()
         return parse_duration(seconds, allow_zero=allow_zero)

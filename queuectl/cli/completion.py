@@ -7,13 +7,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from queuectl.cli.options import open_queue
 from queuectl.model.errors import QueuectlError
 from queuectl.model.states import JobState
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from queuectl.store.store import Store
 
 NEWEST = 200
@@ -75,4 +76,6 @@ def _spec_names(store: Store) -> Iterable[str]:
 
 
 def _matching(words: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem  # noqa: PLC0415  only for the shell
+
     return [CompletionItem(word, help=help_[:60]) for word, help_ in words if word.startswith(incomplete)]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from queuectl.model.config import KEYS as FIELDS
 
-from queuectl.model.config import Config
-
-KEYS: dict[str, str] = {field.name.replace("_", "-"): field.metadata["meaning"] for field in fields(Config)}
+KEYS: dict[str, str] = {name.replace("_", "-"): key.meaning for name, key in FIELDS.items()}
 """Key → what it means."""
 OTHER_NAMES = frozenset({"timeout"})
 """Words for keys that people bring from elsewhere."""

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from queuectl.cli import params
-from queuectl.cli.times import now_ms
 
 if TYPE_CHECKING:
     from queuectl.model.config import Config
     from queuectl.service.context import Context
+    from queuectl.specs.load import Loaded
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _DATABASE = "queuectl.database"
+_LOADED = "queuectl.loaded"
 
 
 def open_queue(
@@ -32,16 +33,25 @@ def open_queue(
 def open_queue_for(
     paths: Sequence[Path], *, overrides: Mapping[str, str] | None = None
 ) -> AbstractContextManager[Context]:
-    """Open the queue to apply spec files to it; where they are wrong, a missing one is not made."""
+    """Open the queue to apply spec files to it; where they are wrong, a missing one is not made.
+
+    `already_read` then gives what was read to find that out.
+    """
     from queuectl.service.context import opened  # noqa: PLC0415  as above
 
     def check(config: Config) -> None:
         if paths:
-            from queuectl.service.apply import validate  # noqa: PLC0415  only for the first apply
+            from queuectl.service.apply import read  # noqa: PLC0415  only for the first apply
 
-            validate(paths, config, now=now_ms())
+            click.get_current_context().meta[_LOADED] = read(paths, config)
 
     return opened(database(), create=True, overrides=overrides or {}, before_making=check)
+
+
+def already_read() -> Loaded | None:
+    """Return the spec files as `open_queue_for` read them, once; None where it had no need to."""
+    found: Loaded | None = click.get_current_context().meta.pop(_LOADED, None)
+    return found
 
 
 def database() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -21,21 +22,27 @@ def bar(total: int, label: str) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def counter(what: str) -> Iterator[Callable[[int], None]]:
-    """Show a count that grows, where the total isn't known."""
+    """Show a count that grows, and how fast, where the total isn't known."""
     if not sys.stderr.isatty():
         yield lambda _done: None
         return
+    start = time.monotonic()
+
+    def show(done: int) -> None:
+        rate = done / max(time.monotonic() - start, 0.001)
+        click.echo(f"\r{done:,} {what}, {rate:,.0f}/s \x1b[K", err=True, nl=False)
+
     try:
-        yield lambda done: click.echo(f"\r{done:,} {what}", err=True, nl=False)
+        yield show
     finally:
         click.echo("\r\x1b[K", err=True, nl=False)  # what came of it is said in its place
 
 
 @contextmanager
-def tally(*, wanted: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show how much of the work of a run is done, and how much is left."""
+def tally(*, wanted: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how much of the work of a run is done, and how much is left; None when there is nobody to see it."""
     if not (wanted and sys.stderr.isatty()):
-        yield lambda _ended, _open: None
+        yield None
         return
     try:
         yield lambda ended, left: click.echo(

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import compress
-from typing import TYPE_CHECKING, Literal
+from itertools import accumulate, compress
+from typing import Literal
 
 import click
+import msgspec
 
 from queuectl.cli.visible import visible
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
 NONE = "–"
+GAP = 2
+"""Blanks between columns."""
 UNBOUNDED = 10_000
 """Columns of a pipe. JSON is for what is longer."""
 STATE_STYLES = {
@@ -31,8 +30,7 @@ STATE_STYLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A column of a table."""
 
     title: str
@@ -59,16 +57,11 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, 
     if not cells:
         click.echo(nothing, err=True)
         return
-    from rich.table import Table  # noqa: PLC0415  heavy, and JSON doesn't need it
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(
-            column.title, justify=column.justify, no_wrap=not column.flexible, overflow="ellipsis"
-        )
-    for row in cells:
-        table.add_row(*(_text(column, cell) for column, cell in zip(columns, row, strict=True)))
-    _print(table)
+    room = _columns_of_terminal() if sys.stdout.isatty() else UNBOUNDED
+    widths = _fitted(columns, cells, room - GAP * (len(columns) - 1))
+    lines = [_line(columns, widths, [column.title for column in columns], header=True)]
+    lines += [_line(columns, widths, row) for row in cells]
+    click.echo("\n".join(lines))
 
 
 def print_fields(fields: Iterable[tuple[str, object]]) -> None:
@@ -109,21 +102,60 @@ def _shown(cell: object) -> str:
     return visible(first) + (" …" if more else "")
 
 
-def _text(column: Column, cell: str) -> Text:
-    from rich.text import Text  # noqa: PLC0415  as above
+def _fitted(columns: Sequence[Column], cells: Iterable[Sequence[str]], room: int) -> list[int]:
+    """Return the columns' widths; where room is short the widest give way: first the flexible ones, then all."""
+    titles = [column.title for column in columns]
+    widths = [min(max(map(_width, column)), room) for column in zip(titles, *cells, strict=True)]
+    flexible = [index for index, column in enumerate(columns) if column.flexible]
+    for giving_way in (flexible, range(len(columns))):
+        while giving_way and sum(widths) > room:
+            widest = max(giving_way, key=widths.__getitem__)
+            if widths[widest] == 1:
+                break
+            widths[widest] -= 1
+    return widths
 
-    style = STATE_STYLES.get(cell, "") if column.state else ""
-    return Text(cell, style=style, no_wrap=True, overflow="ellipsis")
 
-
-def _print(table: object) -> None:
-    from rich.console import Console  # noqa: PLC0415
-
-    width = None if sys.stdout.isatty() else UNBOUNDED
-    console = Console(
-        file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False
+def _line(
+    columns: Sequence[Column], widths: Sequence[int], cells: Iterable[str], *, header: bool = False
+) -> str:
+    shown = (
+        _padded(column, width, cell, header=header)
+        for column, width, cell in zip(columns, widths, cells, strict=True)
     )
-    with console.capture() as captured:
-        console.print(table)
-    for line in captured.get().splitlines():
-        sys.stdout.write(line.rstrip() + "\n")
+    return (" " * GAP).join(shown).rstrip(" ")
+
+
+def _padded(column: Column, width: int, cell: str, *, header: bool) -> str:
+    text = _cut(cell, width)
+    padding = " " * (width - _width(text))
+    if header:
+        text = click.style(text, bold=True)
+    elif column.state and cell in STATE_STYLES:
+        text = click.style(text, fg=STATE_STYLES[cell])
+    return padding + text if column.justify == "right" else text + padding
+
+
+def _cut(text: str, width: int) -> str:
+    if _width(text) <= width:
+        return text
+    taken = accumulate(map(_width, text))
+    return "".join(char for char, end in zip(text, taken, strict=False) if end < width) + "…"
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes: two for a CJK character, none for an accent of its own."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import category, east_asian_width  # noqa: PLC0415  only where one is needed
+
+    return sum(
+        0 if category(char) in {"Mn", "Me", "Cf"} else 2 if east_asian_width(char) in {"W", "F"} else 1
+        for char in text
+    )
+
+
+def _columns_of_terminal() -> int:
+    from shutil import get_terminal_size  # noqa: PLC0415  not in a pipe
+
+    return get_terminal_size().columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_HIDDEN = re.compile(
+_HIDDEN = (  # compiled when it is first needed
     "["
     "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
     "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"  # direction, zero width
@@ -22,12 +22,12 @@ def visible(text: str, *, lines: bool = False) -> str:
     >>> visible("\x1b[2Jfake\rok")
     '\\e[2Jfake\\rok'
     """
-    return _HIDDEN.sub(lambda found: _escaped(found[0], lines), text)
+    return re.sub(_HIDDEN, lambda found: _escaped(found[0], lines), text)
 
 
 def json_safe(text: str) -> str:
     r"""Escape the same characters in JSON text, which means the same then: `\u009b`."""
-    return _HIDDEN.sub(lambda found: _json_escape(found[0]), text)
+    return re.sub(_HIDDEN, lambda found: _json_escape(found[0]), text)
 
 
 def _escaped(character: str, lines: bool) -> str:

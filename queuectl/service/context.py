@@ -8,19 +8,19 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from queuectl.model.config import Config
 from queuectl.model.errors import UsageError
 from queuectl.service.settings import effective
 from queuectl.store.store import Store
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_URL = r"([A-Za-z][A-Za-z0-9+.-]*)://"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, kw_only=True):
     """The first argument of every use case."""
 
     store: Store
@@ -34,9 +34,9 @@ class Context:
     """Milliseconds since the epoch."""
     who: str
     """`user@host`, for what is recorded of applies and pauses."""
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = {}
     """Where `QUEUECTL_*` settings are read."""
-    overrides: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, str] = {}
     """Settings given as flags, as they were written."""
 
     @property
@@ -94,7 +94,7 @@ def database_path(db: str | None, environ: Mapping[str, str]) -> Path:
     named = environ.get("QUEUECTL_DB") or environ.get("QUEUECTL_DB_PATH") if db is None else db
     if named is None or (named == "" and db is None):
         return _state_home(environ) / "queuectl" / "queue.db"
-    if url := _URL.match(named):
+    if url := re.match(_URL, named):
         raise UsageError(f"{url[1]}:// queues are not in this version; name a file")
     if not named or "\0" in named:
         raise UsageError(f"expected the path of the queue's file, found {named!r}")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from queuectl.model.errors import ConflictError
 from queuectl.model.job import Job
 from queuectl.model.states import JobState
 from queuectl.service import jobs
 from queuectl.service.context import Context
-from queuectl.store.jobs import JobFilter
+from queuectl.store.listing import JobFilter
 
 DEAD = frozenset({JobState.DEAD})
 

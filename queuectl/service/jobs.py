@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
+
+from msgspec.structs import replace
 
 from queuectl.model.errors import ConflictError, UnknownError, UsageError
 from queuectl.model.fire import StoredSpec
@@ -18,13 +19,12 @@ from queuectl.rules.freeze import freeze
 from queuectl.rules.nearest import did_you_mean
 from queuectl.service.context import Context
 from queuectl.service.waiting import Sleep, WaitTimeoutError, until
-from queuectl.store.jobs import JobFilter
+from queuectl.store.listing import ANY_JOB, JobFilter
 
 PURGED_BY_DEFAULT = frozenset({JobState.COMPLETED, JobState.CANCELLED})
 """The dead are forgotten only when somebody names them."""
 BATCH = 1000
 """Jobs changed in one transaction, so that workers never wait long."""
-ALL_JOBS = JobFilter()
 NO_LABELS: Mapping[str, str] = {}
 _LONGEST_NUMBER = 19
 
@@ -41,7 +41,7 @@ def find(ctx: Context, text: str) -> Job:
 
 
 def list_jobs(
-    ctx: Context, wanted: JobFilter = ALL_JOBS, *, labels: Mapping[str, str] = NO_LABELS, limit: int = 100
+    ctx: Context, wanted: JobFilter = ANY_JOB, *, labels: Mapping[str, str] = NO_LABELS, limit: int = 100
 ) -> list[Job]:
     """Return jobs, newest first; of those with labels only the ones that have all of `labels`."""
     if not labels:
@@ -50,7 +50,7 @@ def list_jobs(
     while len(found) < limit:
         batch = ctx.store.jobs.list(wanted, limit=BATCH)
         found += [job for job in batch if labels.items() <= job.frozen.labels.items()]
-        if len(batch) < BATCH:
+        if not batch:
             break
         wanted = replace(wanted, before_id=batch[-1].id)
     return found[:limit]

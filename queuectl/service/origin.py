@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from queuectl.model.fire import Apply, StoredSpec
 from queuectl.model.job import Job
 from queuectl.service.context import Context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobOrigin:
+class JobOrigin(msgspec.Struct, frozen=True, kw_only=True):
     """The spec that made a job."""
 
     spec: str

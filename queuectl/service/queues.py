@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from queuectl.model.errors import UnknownError, UsageError
 from queuectl.model.worker import QueueInfo
@@ -13,8 +13,7 @@ from queuectl.service.context import Context
 _BATCH = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueChange:
+class QueueChange(msgspec.Struct, frozen=True, kw_only=True):
     """What a pause or resume did."""
 
     name: str

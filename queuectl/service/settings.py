@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from queuectl.model.config import Config, Kind
+import msgspec
+
+from queuectl.model.config import KEYS, Config, Kind
 from queuectl.model.errors import UsageError
 from queuectl.model.spec import RETRIES_RANGE, Keep
 from queuectl.rules.nearest import did_you_mean
@@ -19,16 +20,13 @@ if TYPE_CHECKING:
 
 Origin = Literal["default", "set", "environment", "flag"]
 
-_KINDS: dict[str, Kind] = {field.name: field.metadata["kind"] for field in fields(Config)}
-_MEANINGS: dict[str, str] = {field.name: field.metadata["meaning"] for field in fields(Config)}
 _LEVELS = {"log_level": ("debug", "info", "warning", "error"), "durability": ("full", "normal")}
 _OLD_NAMES = {"timeout": "default_timeout"}
 _BEATS_PER_LEASE = 3
 _FEWEST_BEATS_PER_LEASE = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """A configuration key with the value that is in force."""
 
     key: str
@@ -39,8 +37,7 @@ class Setting:
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(msgspec.Struct, frozen=True):
     text: str
     origin: Origin
     place: str
@@ -60,7 +57,7 @@ def entries(ctx: Context) -> list[Setting]:
     """Return every key with the value in force, in the order of the documentation."""
     written = _written(ctx.store.settings.all(), ctx.environ, ctx.overrides)
     config = _config(written)
-    return [_setting(name, config, written) for name in _KINDS]
+    return [_setting(name, config, written) for name in KEYS]
 
 
 def get(ctx: Context, key: str) -> Setting:
@@ -99,8 +96,8 @@ def reset(ctx: Context) -> int:
 def _field(key: str) -> str:
     name = key.strip().lower().replace("-", "_")
     name = _OLD_NAMES.get(name, name)
-    if name not in _KINDS:
-        near = did_you_mean(key, map(_shown, _KINDS))
+    if name not in KEYS:
+        near = did_you_mean(key, map(_shown, KEYS))
         raise UsageError(
             f"there is no configuration key {key!r}{near or '; `queuectl config list` shows them all'}"
         )
@@ -116,11 +113,9 @@ def _written(
 ) -> dict[str, _Written]:
     """Collect the texts in force by field name: what a stronger place says hides the weaker ones."""
     found = {
-        name: _Written(text, "set", f"config {_shown(name)}")
-        for name, text in stored.items()
-        if name in _KINDS
+        name: _Written(text, "set", f"config {_shown(name)}") for name, text in stored.items() if name in KEYS
     }
-    for name, target in [*_OLD_NAMES.items(), *((name, name) for name in _KINDS)]:
+    for name, target in [*_OLD_NAMES.items(), *((name, name) for name in KEYS)]:
         variable = f"QUEUECTL_{name.upper()}"
         if text := environ.get(variable):
             found[target] = _Written(text, "environment", variable)
@@ -133,7 +128,7 @@ def _config(written: Mapping[str, _Written]) -> Config:
     values: dict[str, Any] = {}
     for name, source in written.items():
         try:
-            values[name] = _PARSERS[_KINDS[name]](name, source.text)
+            values[name] = _PARSERS[KEYS[name].kind](name, source.text)
         except ValueError as error:
             raise UsageError(f"{source.place}: {error}") from None
     return Config(**_with_heartbeat(values, written))
@@ -157,9 +152,9 @@ def _with_heartbeat(values: dict[str, Any], written: Mapping[str, _Written]) -> 
 def _setting(name: str, config: Config, written: Mapping[str, _Written]) -> Setting:
     return Setting(
         key=_shown(name),
-        value=_format(_KINDS[name], getattr(config, name)),
+        value=_format(KEYS[name].kind, getattr(config, name)),
         origin=written[name].origin if name in written else "default",
-        meaning=_MEANINGS[name],
+        meaning=KEYS[name].meaning,
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from queuectl.model.fire import StoredSpec
 from queuectl.model.states import JobState
@@ -14,8 +15,7 @@ NEXT_FIRES = 5
 _LOOK_AHEAD = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The queue at an instant."""
 
     jobs: Mapping[JobState, int]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from queuectl.model.errors import UnknownError, UsageError
 from queuectl.model.worker import Worker
@@ -19,8 +20,7 @@ Condition = Literal["running", "paused", "stopping", "silent", "dead"]
 `silent`: no heartbeat for the lease, by wall clock: for people, what is done about it is judged by its counter."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenWorker:
+class SeenWorker(msgspec.Struct, frozen=True, kw_only=True):
     """A registered worker and how it looks from here."""
 
     worker: Worker
@@ -29,8 +29,7 @@ class SeenWorker:
     """Since its last heartbeat."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class Stop(msgspec.Struct, frozen=True, kw_only=True):
     """What asking workers to stop came to."""
 
     asked: tuple[Worker, ...]

@@ -247,26 +247,6 @@ def test_a_terminal_is_asked(cli: Cli, ran: Path, answer: bytes, code: int, left
     assert len(cli("list", "-o", "json").json) == left
 
 
-def test_start_up_is_lean(tmp_path: Path):
-    program = (
-        "import sys\n"
-        "from queuectl.cli.main import run\n"
-        "heavy = {'croniter', 'jsonschema', 'yaml', 'psutil', 'cron_descriptor', 'dotenv', 'rich'}\n"
-        "for words in (['--help'], ['enqueue', 'true'], ['status'], ['list', '-o', 'json'], ['list']):\n"
-        "    assert run(words) == 0\n"
-        "    found = heavy & set(sys.modules) - ({'rich'} if words == ['list'] else set())\n"
-        "    assert not found, (words, found)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=clean_environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def test_a_detached_worker(cli: Cli, tmp_path: Path):
     started = cli("worker", "start", "--detach", "--count", "2", "--queue", "default")
     assert started.code == 0, started.err

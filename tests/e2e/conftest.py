@@ -61,8 +61,8 @@ class Queuectl:
         """Run a command with `-o json`; return what it printed."""
         return json.loads(self(*arguments, "-o", "json", code=code))
 
-    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
-        """Start a command; it is killed at the end of the test at the latest."""
+    def start(self, *arguments: str, group: bool = False, **env: str) -> subprocess.Popen[str]:
+        """Start a command; it is killed at the end of the test at the latest. `group`: it leads a process group."""
         with (self.folder / f"run{len(self.started)}.log").open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "queuectl", *arguments],
@@ -72,6 +72,7 @@ class Queuectl:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 text=True,
+                process_group=0 if group else None,
             )
         self.started.append(process)
         return process

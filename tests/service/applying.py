@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from queuectl.model.job import AttemptEnd, Job
 from queuectl.model.states import JobState, Outcome
@@ -43,7 +44,7 @@ def run_to(ctx: Context, state: JobState, spec: str) -> Job:
     if state is JobState.CANCELLED:
         ctx.store.jobs.cancel(newest(ctx, spec).id, reason="by hand", now=ctx.now())
         return newest(ctx, spec)
-    (job,) = ctx.store.jobs.claim(worker="w", host="h", queues=(), limit=1, idle=True, now=ctx.now())
+    (job,) = ctx.store.jobs.claim(worker="w", host="h", queues=(), outputs=("out",), idle=True, now=ctx.now())
     assert job.spec == spec
     if state is not JobState.PROCESSING:
         finish(ctx, job, state)

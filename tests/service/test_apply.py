@@ -3,10 +3,10 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from queuectl.model.config import Config
 from queuectl.model.errors import ConflictError, InvalidSpecError, StoreBusyError

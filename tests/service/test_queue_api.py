@@ -191,6 +191,39 @@ def test_what_could_not_be_read_again_is_not_written(
     assert queue.list() == []
 
 
+def test_many_commands_are_one_transaction_in_their_order(queue: Queue, tmp_path: Path) -> None:
+    commands = (["echo", str(n)] if n % 2 else f"echo {n}" for n in range(1200))
+    jobs = queue.enqueue_many(
+        commands, priority=3, queue="mail", timeout="none", env={"A": "1"}, cwd=tmp_path
+    )
+    assert [job.frozen.command for job in jobs] == [
+        ("echo", str(n)) if n % 2 else f"echo {n}" for n in range(1200)
+    ]
+    assert [queue.get(job.id) for job in jobs[::300]] == jobs[::300]
+    last = jobs[-1]
+    assert (last.priority, last.queue, last.frozen.timeout_ms, last.frozen.env, last.frozen.cwd) == (
+        3,
+        "mail",
+        "none",
+        {"A": "1"},
+        str(tmp_path),
+    )
+    assert [job.state for job in queue.enqueue_many(["a"], delay="1h")] == [JobState.SCHEDULED]
+    assert queue.enqueue_many([]) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [("", "command 3: command: expected what to run"), (["a", 1], "command 3 can't be used: expected")],
+)
+def test_one_command_that_can_not_be_used_keeps_all_out(queue: Queue, bad: Any, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        queue.enqueue_many(["a", "b", bad, "c"])
+    with pytest.raises(UsageError, match="found both"):
+        queue.enqueue_many(["a"], delay=1, run_at="2030-01-01")
+    assert queue.list() == []
+
+
 def test_references_pass(queue: Queue) -> None:
     assert queue.enqueue("x", env={"A": EnvRef(from_env="B")}).frozen.env == {"A": EnvRef(from_env="B")}
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from queuectl.model.config import Config
 from queuectl.model.errors import UsageError

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -61,12 +59,3 @@ def test_the_next_fires_are_five_at_most_without_paused_specs(ctx: Context, tmp_
     ctx.store.specs.pause("at16", who="me", now=NOON)
 
     assert [stored.name for stored in status(ctx).next_fires] == ["at13", "at15", "at17", "at18", "at19"]
-
-
-@pytest.mark.parametrize("module", ["jobs", "status", "views", "queues", "dead_letters", "logs", "workers"])
-def test_what_the_everyday_commands_need_is_imported_quickly(module: str) -> None:
-    heavy = {"croniter", "jsonschema", "yaml", "rich", "psutil", "cron_descriptor", "dotenv"}
-    code = f"import sys, queuectl.service.{module}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert heavy & set(done.stdout.split()) == set()

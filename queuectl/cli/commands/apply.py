@@ -10,7 +10,14 @@ import click
 from queuectl.cli.confirm import confirmed
 from queuectl.cli.json_output import Output, print_object
 from queuectl.cli.lazy import Command
-from queuectl.cli.options import database_option, open_queue, open_queue_for, output_option, yes_option
+from queuectl.cli.options import (
+    already_read,
+    database_option,
+    open_queue,
+    open_queue_for,
+    output_option,
+    yes_option,
+)
 from queuectl.cli.plan_page import print_plan, print_remarks, summary
 from queuectl.cli.shown import plural
 from queuectl.rules.plan import Plan
@@ -72,7 +79,7 @@ def command(
                 print_plan(plan)
             return confirmed(f"Prune {plural(len(plan.pruned), 'spec')}?", yes=yes)
 
-        applied = service.apply(ctx, paths, **plan_options, confirm=confirm)
+        applied = service.apply(ctx, paths, **plan_options, confirm=confirm, loaded=already_read())
     plan = applied.plan
     if applied.apply_id is None and plan.changes_anything:
         return 1

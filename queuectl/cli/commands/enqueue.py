@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from queuectl.cli import params
-from queuectl.cli.ad_hoc import LONGEST_LINE, Asked, Reader, batches, parse_json
+from queuectl.cli.ad_hoc import LONGEST_LINE, Reader, parse_json
 from queuectl.cli.completion import queue_names
-from queuectl.cli.json_output import Output, print_array, print_object
+from queuectl.cli.json_output import ArrayPrinter, Output, print_array, print_object
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
-from queuectl.cli.progress import counter
-from queuectl.cli.shown import plural
 from queuectl.cli.waiting import exit_code, wait_for
-from queuectl.model.errors import QueuectlError, UsageError
+from queuectl.model.errors import UsageError
 from queuectl.model.job import Job
 from queuectl.model.spec import PRIORITY_RANGE, RETRIES_RANGE
 from queuectl.service.context import Context
@@ -89,7 +86,8 @@ def command(
 
     One word is a command for the shell, or a JSON object with the fields of a spec file; several
     words are a program with its arguments, run without a shell (write -- before them). With - each
-    line of stdin is a command or a JSON object. Options win over what the JSON says.
+    line of stdin is a command or a JSON object: they are enqueued as they come in, in batches of up to
+    5,000 lines that are enqueued as a whole or not at all. Options win over what the JSON says.
     """
     _check_one(words, file, text)
     if run_at is not None and delay is not None:
@@ -103,19 +101,17 @@ def command(
     }
     with open_queue(create=True) as ctx:
         due = params.instant(run_at, "--run-at", ctx.config.timezone) if delay is None else ctx.now() + delay
-        reader = Reader(zone=ctx.config.timezone, options=options, key=key)
-        made = (
-            list(_enqueue_lines(ctx, reader, due))
-            if many
-            else _enqueue_some(ctx, _asked(reader, words, file, text), due)
-        )
+        reader = Reader(zone=ctx.config.timezone, options=options, key=key, run_at_ms=due)
+        if many:
+            return _enqueue_stdin(ctx, reader, output, wait=wait)
+        made = enqueue_all(ctx, _requests(reader, words, file, text))
         jobs = [one.job for one in made]
         if output == "table":
-            _say(made, many=many)
+            _say(made)
         if wait:
             jobs = wait_for(ctx, jobs, timeout_ms=None)
     if output != "table":
-        _print(jobs, output, many=many)
+        _print(jobs, output)
     return exit_code(jobs, quiet=output != "table") if wait else 0
 
 
@@ -129,7 +125,7 @@ def _check_one(words: Sequence[str], file: str | None, text: str | None) -> None
         raise click.UsageError("expected a COMMAND, a JSON object, or - for stdin")
 
 
-def _asked(reader: Reader, words: Sequence[str], file: str | None, text: str | None) -> list[Asked]:
+def _requests(reader: Reader, words: Sequence[str], file: str | None, text: str | None) -> list[Request]:
     if file is not None:
         return _from_file(reader, file)
     if text is not None:
@@ -137,7 +133,7 @@ def _asked(reader: Reader, words: Sequence[str], file: str | None, text: str | N
     return [reader.from_text(words[0]) if len(words) == 1 else reader.from_command(words)]
 
 
-def _from_file(reader: Reader, name: str) -> list[Asked]:
+def _from_file(reader: Reader, name: str) -> list[Request]:
     try:
         content = sys.stdin.buffer.read(LONGEST_LINE + 1) if name == "-" else _content(Path(name))
         value = parse_json(content.decode("utf-8-sig"))
@@ -158,9 +154,9 @@ def _from_file(reader: Reader, name: str) -> list[Asked]:
     ]
 
 
-def _entry(reader: Reader, place: str, value: Mapping[str, Any]) -> Asked:
+def _entry(reader: Reader, place: str, value: dict[str, Any]) -> Request:
     try:
-        return replace(reader.from_object(value), place=place)
+        return reader.from_object(value, place)
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from None
 
@@ -175,42 +171,29 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _enqueue_lines(ctx: Context, reader: Reader, due: int | None) -> Iterator[Enqueued]:
-    """Enqueue what stdin brings, each batch in one transaction as it comes in."""
-    done = 0
-    with counter("jobs enqueued") as progress:
-        try:
-            for batch in batches(sys.stdin.buffer):
-                made = _enqueue_some(ctx, [_at_line(reader, number, text) for number, text in batch], due)
-                yield from made
-                done += len(made)
-                progress(done)
-        except QueuectlError as error:
-            before = f"the {plural(done, 'job')} before are enqueued" if done else "nothing was enqueued"
-            raise type(error)(f"{error}; {before}") from None
+def _enqueue_stdin(ctx: Context, reader: Reader, output: Output, *, wait: bool) -> int:
+    from queuectl.cli.lines import enqueue_lines  # noqa: PLC0415  not for single jobs
+    from queuectl.service.views import job_view  # noqa: PLC0415  as below
+
+    stdin = sys.stdin.buffer
+    if output == "table" and not wait:
+        click.echo(str(enqueue_lines(ctx, reader, stdin)))
+        return 0
+    if not wait:
+        with ArrayPrinter(output) as printer:
+            enqueue_lines(ctx, reader, stdin, lambda jobs: printer.add(map(job_view, jobs)))
+        return 0
+    jobs: list[Job] = []
+    tally = enqueue_lines(ctx, reader, stdin, jobs.extend)
+    if output == "table":
+        click.echo(str(tally))
+    jobs = wait_for(ctx, jobs, timeout_ms=None)
+    if output != "table":
+        print_array(map(job_view, jobs), output)
+    return exit_code(jobs, quiet=output != "table")
 
 
-def _at_line(reader: Reader, number: int, text: str) -> Asked:
-    place = f"line {number}"
-    try:
-        return replace(reader.from_text(text), place=place)
-    except UsageError as error:
-        raise UsageError(f"{place}: {error}") from None
-
-
-def _enqueue_some(ctx: Context, asked: Sequence[Asked], due: int | None) -> list[Enqueued]:
-    return enqueue_all(
-        ctx, [Request(spec=one.spec, key=one.key, run_at_ms=due, place=one.place) for one in asked]
-    )
-
-
-def _say(made: Sequence[Enqueued], *, many: bool) -> None:
-    if many:
-        new = [one.job.id for one in made if one.created]
-        ids = f" ({new[0]}–{new[-1]})" if len(new) > 1 else f" ({new[0]})" if new else ""
-        old = f", {plural(len(made) - len(new), 'job')} known by key" if len(made) > len(new) else ""
-        click.echo(f"{plural(len(new), 'job')} enqueued{ids}{old}")
-        return
+def _say(made: Sequence[Enqueued]) -> None:
     for one in made:
         click.echo(
             f"job {one.job.id} enqueued"
@@ -219,10 +202,10 @@ def _say(made: Sequence[Enqueued], *, many: bool) -> None:
         )
 
 
-def _print(jobs: Sequence[Job], output: Output, *, many: bool) -> None:
+def _print(jobs: Sequence[Job], output: Output) -> None:
     from queuectl.service.views import job_view  # noqa: PLC0415  not needed without -o
 
-    if many or len(jobs) != 1:
-        print_array(map(job_view, jobs), output)
-    else:
+    if len(jobs) == 1:
         print_object(job_view(jobs[0]), output)
+    else:
+        print_array(map(job_view, jobs), output)

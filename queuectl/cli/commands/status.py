@@ -11,7 +11,6 @@ from queuectl.cli.shown import plural
 from queuectl.cli.tables import print_fields, styled_state
 from queuectl.cli.times import ago, now_ms, rough
 from queuectl.cli.visible import visible
-from queuectl.service import views
 from queuectl.service.status import Status, status
 
 
@@ -31,6 +30,8 @@ def command(output: Output) -> None:
         if not ctx.exists:
             click.echo(f"there is no queue at {ctx.path} yet: enqueue, apply or run makes one", err=True)
     if output != "table":
+        from queuectl.service import views  # noqa: PLC0415  not for people
+
         print_object(views.status_view(found), output)
         return
     _print(found)

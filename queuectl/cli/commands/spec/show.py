@@ -18,7 +18,7 @@ from queuectl.model.spec import schedule_zone
 from queuectl.rules.schedule import describe_schedule
 from queuectl.service import jobs, origin, specs, views
 from queuectl.service.context import Context
-from queuectl.store.jobs import JobFilter
+from queuectl.store.listing import JobFilter
 
 NEWEST = 5
 
