@@ -23,21 +23,27 @@ MAX_FILE_BYTES = 1024 * 1024
 Environment = dict[bytes, bytes]
 
 
-def environment(launch: Launch, marks: Environment, worker: Mapping[bytes, bytes]) -> Environment:
-    """Build the environment of an attempt from that of its worker.
+def inherited(worker: Mapping[bytes, bytes], db: str) -> Environment:
+    """Return what every job gets of its worker's environment: all but queuectl's own secrets."""
+    env = {name: value for name, value in worker.items() if not _is_own(name, db)}
+    env[b"PATH"] = _with_queuectl(env.get(b"PATH", os.fsencode(os.defpath)))
+    return env
 
-    Later ones win: the worker's without queuectl's own secrets, the job's `env_file`s, its `env`, and the
-    `QUEUECTL_*` variables by which a job knows itself. Raises CannotStartError naming what is missing.
+
+def environment(launch: Launch, marks: Environment, worker: Mapping[bytes, bytes]) -> Environment:
+    """Build what an attempt's environment has beside what it has inherited from its `worker`'s.
+
+    Later ones win: the job's `env_file`s, its `env`, and the `QUEUECTL_*` variables by which a job knows itself.
+    Raises CannotStartError naming what is missing.
     """
-    env = {name: value for name, value in worker.items() if not _is_own(name, launch.db)}
+    env: Environment = {}
     for path in launch.frozen.env_file:
         env.update(_dotenv(path))
     for name, value in launch.frozen.env.items():
         env[encode(name)] = _resolve(name, value, worker) if isinstance(value, EnvRef) else encode(value)
-    env.update(marks)
-    env.update(_about(launch))
-    env[b"PATH"] = _with_queuectl(env.get(b"PATH", os.fsencode(os.defpath)))
-    return env
+    if b"PATH" in env:
+        env[b"PATH"] = _with_queuectl(env[b"PATH"])
+    return env | marks | _about(launch)
 
 
 def mark_variables(worker: str, job_id: int, attempt: int) -> Environment:

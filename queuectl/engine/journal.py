@@ -9,96 +9,81 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from queuectl.rules.units import format_duration
 from queuectl.store.private import make_private_folder
 
 Format = Literal["text", "json"]
+Form = Callable[[float, int, str, Mapping[str, Any]], str]
+"""(when, level, event, fields) → the line."""
 
 _logger = logging.getLogger("queuectl")
 _logger.addHandler(logging.NullHandler())  # a program that only imports queuectl hears nothing of it
 _QUOTED = re.compile('[ "=]')
+_journal: _Journal | None = None
+"""None in a program that only imports queuectl: its own logging decides."""
 _COLOURS = {"completed": "32", "dead": "1;31", "failed": "33", "lost": "31", "warning": "33", "error": "31"}
 
 
 def event(name: str, *, level: int = logging.INFO, **fields: Any) -> None:
     """Log that something happened to something. Fields that are None are left out."""
-    if _logger.isEnabledFor(level):
-        # Not by `log`, which looks for the caller at the price of the rest.
-        record = logging.LogRecord(_logger.name, level, "", 0, name, None, None)
-        record.fields = {key: value for key, value in fields.items() if value is not None}
-        _logger.handle(record)
+    if _journal is not None:
+        _journal.enter(level, name, fields)
+    elif _logger.isEnabledFor(level):
+        _logger.log(level, name, extra={"fields": fields})
 
 
-def open_journal(style: Format, level: str, file: str | None) -> logging.Handler:
+def open_journal(style: Format, level: str, file: str | None) -> None:
     """Send events to a file (0600, appended to) or to stderr; what can't be written is dropped, never raised."""
-    logging.raiseExceptions = False
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # nothing shows them
-    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    global _journal  # noqa: PLW0603  of the process, like its stderr
+    stream: TextIO | None = sys.stderr
     if file is not None:
         make_private_folder(Path(file).absolute().parent)
-        handler = _Lines(os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    coloured = (
-        file is None and sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    )
-    handler.setFormatter(_Json() if style == "json" else _Text(coloured=coloured))
-    _logger.handlers = [handler]
-    _logger.setLevel(level.upper())
-    _logger.propagate = False
-    return handler
+        descriptor = os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        stream = open(descriptor, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115, PTH123
+    coloured = file is None and stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
+    form = _json if style == "json" else _coloured if coloured else _plain
+    _journal = _Journal(stream, logging.getLevelNamesMapping()[level.upper()], form)
 
 
-class _Lines(logging.Handler):
-    """Writes each line to a file at once, so that several processes may write to it."""
+class _Journal:
+    """A stream of lines, each written at once: several processes may write to the same file."""
 
-    def __init__(self, descriptor: int) -> None:
-        super().__init__()
-        self._descriptor = descriptor
+    def __init__(self, stream: TextIO | None, level: int, form: Form) -> None:
+        self._stream = stream
+        self._level = level
+        self._form = form
 
-    def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError):
-            os.write(self._descriptor, (self.format(record) + "\n").encode("utf-8", "backslashreplace"))
-
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-        super().close()
+    def enter(self, level: int, name: str, fields: Mapping[str, Any]) -> None:
+        """Write a line. A module of the standard library would do it too, for twice the time that a job has."""
+        if level >= self._level and self._stream is not None:
+            kept = {key: value for key, value in fields.items() if value is not None}
+            with suppress(OSError, ValueError):
+                self._stream.write(self._form(time.time(), level, name, kept) + "\n")
+                self._stream.flush()
 
 
-class _Json(logging.Formatter):
+def _json(at: float, level: int, name: str, fields: Mapping[str, Any]) -> str:
     """`{"time": …, "level": …, "event": …, …}`."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {
-            "time": moment.replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
-            "event": record.msg,
-            **getattr(record, "fields", {}),
-        }
-        return json.dumps(line, ensure_ascii=True, default=str)
+    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    line = {"time": moment, "level": logging.getLevelName(level).lower(), "event": name, **fields}
+    return json.dumps(line, ensure_ascii=True, default=str)
 
 
-class _Text(logging.Formatter):
+def _plain(at: float, _level: int, name: str, fields: Mapping[str, Any]) -> str:
     """`02:00:01 completed job=12 spec=backup …`, control characters made visible."""
+    shown = " ".join([_field(key, value) for key, value in fields.items()])
+    return f"{_moment(int(at))} {name} {shown}".rstrip()
 
-    def __init__(self, *, coloured: bool) -> None:
-        super().__init__()
-        self._coloured = coloured
 
-    def format(self, record: logging.LogRecord) -> str:
-        moment = _moment(int(record.created))
-        fields = " ".join(_field(key, value) for key, value in getattr(record, "fields", {}).items())
-        name = str(record.msg)
-        colour = _COLOURS.get(name) or _COLOURS.get(record.levelname.lower())
-        if self._coloured and colour:
-            name = f"\x1b[{colour}m{name}\x1b[0m"
-        return f"{moment} {name} {fields}".rstrip()
+def _coloured(at: float, level: int, name: str, fields: Mapping[str, Any]) -> str:
+    colour = _COLOURS.get(name) or _COLOURS.get(logging.getLevelName(level).lower())
+    return _plain(at, level, f"\x1b[{colour}m{name}\x1b[0m" if colour else name, fields)
 
 
 @functools.lru_cache(maxsize=8)

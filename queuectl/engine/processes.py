@@ -11,7 +11,7 @@ import msgspec
 
 from queuectl.engine import tree
 from queuectl.engine.capture import Capture, Outputs
-from queuectl.engine.environment import environment, mark_variables, program_folder
+from queuectl.engine.environment import Environment, environment, inherited, mark_variables, program_folder
 from queuectl.engine.launch import CannotStartError, Ended, Key, Launch, Spawner, Started
 from queuectl.engine.mark import ON_LINUX, mark_of, process_mark, read_stat
 from queuectl.engine.output import output_name
@@ -70,6 +70,7 @@ class Processes:
         self._adopts = own_process and tree.adopt_orphans()
         self._outputs = Outputs(log_dir.absolute(), reuse=self._adopts)
         self._environment = dict(os.environb)
+        self._inherited: Environment = {}
         self._running: dict[Key, _Running] = {}
         self._over: dict[Key, tuple[Capture, bool]] = {}
         """What attempts that are over wrote to, and whether nothing can write to it any more."""
@@ -79,11 +80,12 @@ class Processes:
         """Start an attempt; `Ended` with `spawn_failed` when it can't be started."""
         frozen = launch.frozen
         marks = mark_variables(launch.worker, launch.job_id, launch.attempt)
+        self._inherited = self._inherited or inherited(self._environment, launch.db)
         try:
-            env = environment(launch, marks, self._environment)
+            own = environment(launch, marks, self._environment)
             capture = self._outputs.open(launch.output, frozen.max_log_bytes or 0, now)
             try:
-                pid = spawn(frozen, env, capture.fd, home=self._home)
+                pid = spawn(frozen, self._inherited | own, capture.fd, home=self._home)
             except CannotStartError:
                 self._outputs.let_go(capture)
                 raise

@@ -7,8 +7,6 @@ import os
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from queuectl.engine.environment import Environment, encode
 from queuectl.engine.launch import CannotStartError
@@ -32,9 +30,12 @@ def spawn(frozen: JobSpec, env: Environment, output: int, *, home: int | None) -
             _check_cwd(cwd)
             program = _find(argv[0], _name(frozen, argv[0]), cwd, env.get(b"PATH", b""))
             return _popen(program, argv, env, cwd, output)
-        with _working_directory(cwd, home):
+        _enter(cwd)
+        try:
             program = _find(argv[0], _name(frozen, argv[0]), b"", env.get(b"PATH", b""))
             return _posix_spawn(program, argv, env, output)
+        finally:
+            _go_back(home)
     except OSError as error:
         raise _explained(error, _name(frozen, argv[0]), argv[0], cwd) from None
     except ValueError as error:  # a NUL byte, or `=` in a variable's name
@@ -119,21 +120,20 @@ def _popen(program: bytes, argv: list[bytes], env: Environment, cwd: bytes, outp
     return process.pid
 
 
-@contextmanager
-def _working_directory(path: bytes, home: int) -> Iterator[None]:
-    """Be in `path` for a moment: posix_spawn can't change the directory itself."""
+def _enter(path: bytes) -> None:
+    """Be in a folder for a moment: posix_spawn can't change the directory itself."""
     try:
         os.chdir(path)
     except OSError:
         _check_cwd(path)
         raise
+
+
+def _go_back(home: int) -> None:
     try:
-        yield
-    finally:
-        try:
-            os.chdir(home)
-        except OSError:  # where the worker was started may not be entered any more
-            os.chdir("/")
+        os.chdir(home)
+    except OSError:  # where the worker was started may not be entered any more
+        os.chdir("/")
 
 
 def _explained(error: OSError, name: str, program: bytes, cwd: bytes) -> CannotStartError:

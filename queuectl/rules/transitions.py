@@ -37,7 +37,7 @@ def judge(end: AttemptEnd, job: Job) -> AttemptEnd:
         return end
     meaning = _meaning(end.exit_code, job)
     outcome = {"success": Outcome.SUCCEEDED, "snooze": Outcome.SNOOZED}.get(meaning or "", Outcome.FAILED)
-    return replace(end, outcome=outcome)
+    return end if outcome is end.outcome else replace(end, outcome=outcome)
 
 
 def after_attempt(job: Job, end: AttemptEnd, *, now: int, random: float) -> Transition:

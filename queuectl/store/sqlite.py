@@ -28,7 +28,7 @@ from queuectl.store.wake import Listener, WakeSockets
 
 LOCK_WAIT_MS = 10_000
 """How long a command waits for another writer."""
-SHORTEST_STEP_S = 0.001
+SHORTEST_STEP_S = 0.0001
 LONGEST_STEP_S = 0.005
 
 _MAGIC = b"SQLite format 3\0"

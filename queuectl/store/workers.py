@@ -56,8 +56,9 @@ class Workers:
         return _orders(self._db.run("worker_orders", id=worker))
 
     def leave(self, worker: str) -> None:
-        """Registered → gone, by its own will."""
+        """Registered → gone, by its own will. Others may have waited for its jobs to end."""
         self._db.run("remove_worker", id=worker, beat=None)
+        self._db.announce()
 
     def declare_dead(self, worker: str, *, beat: int) -> bool:
         """Registered → gone, if its counter still stands at `beat`. Its jobs are then free to be rescued."""

@@ -9,6 +9,7 @@ import pytest
 
 from queuectl.engine import environment as module
 from queuectl.engine.environment import environment, mark_variables
+from queuectl.engine.environment import inherited as of_worker
 from queuectl.engine.launch import CannotStartError, Launch
 from queuectl.model.spec import EnvRef, JobSpec
 from queuectl.model.states import Outcome
@@ -30,7 +31,8 @@ def built(inherited: dict[bytes, bytes] | None = None, **fields: Any) -> dict[by
     around |= {name: fields.pop(name) for name in tuple(fields) if name in around}
     launch = Launch(job_id=7, attempt=2, worker="w-1", frozen=JobSpec(command="x", **fields), **around)  # type: ignore[arg-type]
     marks = mark_variables(launch.worker, launch.job_id, launch.attempt)
-    return environment(launch, marks, INHERITED if inherited is None else inherited)
+    worker = INHERITED if inherited is None else inherited
+    return of_worker(worker, launch.db) | environment(launch, marks, worker)
 
 
 def refused(**fields: Any) -> str:
