@@ -7,8 +7,7 @@ Time-outs are enforced before any SQL, and the store is never waited for long: a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import takewhile
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from random import random
 from uuid import uuid4
@@ -18,9 +17,9 @@ from msgspec.structs import replace
 
 from queuectl.engine.clock import Clock
 from queuectl.engine.firing import fire_due, set_right
+from queuectl.engine.held import Held, HeldAttempt
 from queuectl.engine.journal import event
-from queuectl.engine.launch import Ended, Key, Launch, Spawner, Started
-from queuectl.engine.output import running_name
+from queuectl.engine.launch import Ended, Launch, Spawner, Started
 from queuectl.engine.rescue import Rescuer
 from queuectl.engine.retention import forget_some
 from queuectl.model.config import Config
@@ -48,8 +47,6 @@ REST_MS = 20
 """Between two wake-ups of a worker that has no free slot: whoever enqueues thousands of jobs pays for each."""
 RETENTION_MS = 60_000
 """Between two rounds of forgetting."""
-RECORD_AFTER_MS = 50
-"""How long an attempt runs before its process is recorded, which costs a transaction; short ones end before."""
 
 
 class WorkerSetup(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,14 +81,6 @@ class _Due(msgspec.Struct, kw_only=True):
     """When the next job, expiry or fire falls due; None: nothing is planned."""
 
 
-class _Held(msgspec.Struct):
-    """An attempt of this worker whose end is not in the store yet."""
-
-    job: Job
-    output: str
-    pid: int = 0
-
-
 class _Finished(msgspec.Struct, frozen=True):
     job: Job
     end: AttemptEnd
@@ -124,12 +113,7 @@ class Engine:
         self._rescuer = rescuer
         self._on_poll = on_poll
         self._due = _Due()
-        self._outputs = _outputs(me)
-        self._held: dict[Key, _Held] = {}
-        self._ended: list[Ended] = []
-        """What is over but not in the store yet. Kept until a transaction took it."""
-        self._unrecorded: dict[Key, int] = {}
-        """Attempts whose process is not in the store yet, and when it is to be, in that order."""
+        self._held = Held(me.id, me.slots)
         self._news = True
         """Others may have changed what is to be done."""
         self._paused = False
@@ -187,12 +171,12 @@ class Engine:
         Returns for how many milliseconds it need not hear more of it: where nothing can be claimed, there is no hurry.
         """
         self._news = True
-        return REST_MS if self.stopping or self._paused or len(self._held) >= self._me.slots else 0
+        return REST_MS if self.stopping or self._paused or self._held.full else 0
 
     def tick(self) -> int:
         """Do everything that is due. Returns for how many milliseconds nothing will be."""
         now, mono = self._clock.wall(), self._clock.monotonic()
-        self._ended += self._spawner.tick(mono)
+        self._held.ended += self._spawner.tick(mono)
         if self._grace_until is not None and mono >= self._grace_until:
             self._grace_until = None
             self.stop("now")
@@ -206,7 +190,7 @@ class Engine:
             self._start(held)
         return self._sleep(now, mono)
 
-    def _exchange(self, now: int, mono: int) -> Sequence[_Held]:
+    def _exchange(self, now: int, mono: int) -> Sequence[HeldAttempt]:
         """Tell the store what happened, and ask it what is to be done. Returns what to start."""
         if mono >= self._due.poll:
             self._poll(now, mono)
@@ -244,23 +228,23 @@ class Engine:
         if orders.stop:
             self.stop(orders.stop)
         cancelled = set(self._store.jobs.cancel_requests(self._me.id)) if self._held else set()
-        for key in [key for key in self._held if key[0] in cancelled]:
-            self._spawner.stop(key, Outcome.CANCELLED, mono)
+        for key in self._held:
+            if key[0] in cancelled:
+                self._spawner.stop(key, Outcome.CANCELLED, mono)
         self._due.store = self._store.next_deadline()
 
     def _has_to_write(self, now: int, mono: int) -> bool:
         """Tell whether a transaction has anything to do: an idle worker keeps nobody else from writing."""
-        if self._ended or self._is_due(now, mono) or any(self._to_record(mono)):
+        if self._held.ended or self._is_due(now, mono) or self._held.to_record(mono):
             return True
-        full = len(self._held) >= self._me.slots
-        return self._news and not full and not self.stopping and self._store.jobs.any_waiting()
+        return self._news and not self._held.full and not self.stopping and self._store.jobs.any_waiting()
 
-    def _write(self, now: int, mono: int) -> Sequence[_Held]:
+    def _write(self, now: int, mono: int) -> Sequence[HeldAttempt]:
         """Write what ended and what falls due, and claim, in one transaction."""
         due = self._is_due(now, mono)
         with self._store.transaction():
             recorded = self._record_processes(mono)
-            finished = [one for ended in self._ended if (one := self._finish(ended, now))]
+            finished = [one for ended in self._held.ended if (one := self._finish(ended, now))]
             fires = self._fall_due(now, mono) if due else []
             # The next job of a spec may have been waiting for this one.
             frees = any(one.job.spec for one in finished)
@@ -269,13 +253,14 @@ class Engine:
             claimed = self._claim(now)
             if promoted > len(claimed) or (frees and self.stopping):
                 self._store.database.announce()  # more for others than this worker found
-        self._written(recorded)
+        for key in self._held.stored(recorded):
+            self._spawner.settle(key)
+        self._held.take(claimed)
         self._plan([one.transition for one in finished], stale=due)
         for one in finished:
             self._report(one, now)
         for fire in fires:
             _report_fire(fire)
-        self._held.update(((held.job.id, held.job.attempt), held) for held in claimed)
         return claimed
 
     def _check_place(self) -> None:
@@ -294,10 +279,8 @@ class Engine:
         old, new = self._me.id, str(uuid4())
         event("fenced", level=logging.WARNING, worker=old, running=len(self._held) or None, successor=new)
         self._spawner.kill_all(Outcome.INTERRUPTED)
-        self._held.clear()
-        self._unrecorded.clear()
         self._me = replace(self._me, id=new)
-        self._outputs = _outputs(self._me)
+        self._held.abandon(new)
         self.join()
 
     def _is_due(self, now: int, mono: int) -> bool:
@@ -320,16 +303,12 @@ class Engine:
             (*instants, *([] if self._due.store is None else [self._due.store])), default=None
         )
 
-    def _to_record(self, mono: int) -> Iterator[Key]:
-        return (key for key, _ in takewhile(lambda one: one[1] <= mono, self._unrecorded.items()))
-
-    def _record_processes(self, mono: int) -> Sequence[Key]:
+    def _record_processes(self, mono: int) -> Sequence[HeldAttempt]:
         """Note which processes the attempts run in that have run for a while. Returns the attempts."""
-        ended = {one.key for one in self._ended}
-        recorded = [key for key in self._to_record(mono) if key not in ended]
-        for key in recorded:
+        recorded = self._held.to_record(mono)
+        for held in recorded:
             self._store.attempts.record_pid(
-                *key, worker=self._me.id, pid=self._held[key].pid, pid_mark=self._spawner.pid_mark(key)
+                *held.key, worker=self._me.id, pid=held.pid, pid_mark=self._spawner.pid_mark(held.key)
             )
         return recorded
 
@@ -362,37 +341,23 @@ class Engine:
         self._store.jobs.expire(now=now)
         return fire_due(self._store, self._config, now=now)
 
-    def _claim(self, now: int) -> Sequence[_Held]:
+    def _claim(self, now: int) -> Sequence[HeldAttempt]:
         """Claim no more than there are free slots."""
-        ended = {one.key for one in self._ended}
-        running = [held for key, held in self._held.items() if key not in ended]
-        if self.stopping or self._paused or len(running) >= self._me.slots:
+        running = self._held.running()
+        outputs = self._held.free_outputs()
+        if self.stopping or self._paused or not outputs or any(is_quarantined(held.job) for held in running):
             return []
-        if any(is_quarantined(held.job) for held in running):
-            return []
-        taken = {held.output for held in self._held.values()}
-        free = [name for name in self._outputs if name not in taken][: self._me.slots - len(running)]
         jobs = self._store.jobs.claim(
             worker=self._me.id,
             host=self._me.host,
             queues=self._me.queues,
-            outputs=free,
+            outputs=outputs,
             idle=not running,
             now=now,
         )
-        return [_Held(job, output) for job, output in zip(jobs, free, strict=False)]
+        return [HeldAttempt(job, output) for job, output in zip(jobs, outputs, strict=False)]
 
-    def _written(self, recorded: Iterable[Key]) -> None:
-        """Forget what the store knows now."""
-        for ended in self._ended:
-            self._held.pop(ended.key, None)
-            self._unrecorded.pop(ended.key, None)
-            self._spawner.settle(ended.key)
-        self._ended.clear()
-        for key in recorded:
-            del self._unrecorded[key]
-
-    def _start(self, held: _Held) -> None:
+    def _start(self, held: HeldAttempt) -> None:
         job = held.job
         launch = Launch(
             job_id=job.id,
@@ -407,21 +372,21 @@ class Engine:
         mono = self._clock.monotonic()
         started = self._spawner.start(launch, mono)
         if isinstance(started, Started):
-            held.pid = started.pid
-            self._unrecorded[launch.key] = mono + RECORD_AFTER_MS
+            self._held.started(held.key, started.pid, mono)
             event("started", job=job.id, spec=job.spec, attempt=job.attempt, pid=started.pid)
         else:
-            self._ended.append(started)
+            self._held.ended.append(started)
 
     def _sleep(self, now: int, mono: int) -> int:
         """Return how long nothing will be due."""
-        if self._ended:
+        if self._held.ended:
             return 0
         waits = [self._due.poll - mono]
         if self._righting is not None and not self.stopping:
             waits.append(BREATH_MS)
-        if self._unrecorded:
-            waits.append(next(iter(self._unrecorded.values())) - mono)
+        record_at = self._held.next_record()
+        if record_at is not None:
+            waits.append(record_at - mono)
         if self._grace_until is not None:
             waits.append(self._grace_until - mono)
         if self._due.store is not None and not self.stopping:
@@ -452,11 +417,6 @@ class Engine:
         if mono >= self._due.complaint:
             self._due.complaint = mono + COMPLAINT_MS
             event("store unavailable", level=logging.WARNING, reason=str(error))
-
-
-def _outputs(me: WorkerSetup) -> Sequence[str]:
-    """Two for each slot: what the last attempt wrote is there until its end is stored, with the claim of the next."""
-    return [running_name(me.id, number) for number in range(2 * me.slots)]
 
 
 def _report_fire(fire: Fire) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from queuectl.engine.loop import RECORD_AFTER_MS
+from queuectl.engine.held import RECORD_AFTER_MS
 from queuectl.model.config import Config
 from queuectl.model.job import AttemptEnd
 from queuectl.model.spec import ExitCodes, Keep, Schedule
