@@ -23,6 +23,7 @@ import msgspec
 
 from queuectl.engine.holes import punch_hole
 from queuectl.engine.launch import CannotStartError
+from queuectl.engine.openers import only_ours
 from queuectl.store.private import make_private_folder
 
 ROW_BYTES = 64 * 1024
@@ -109,7 +110,7 @@ class Capture:
         output = os.pread(self.fd, in_row, max(0, size - in_row)) if size else b""
         if size <= in_row or self._limit <= ROW_BYTES:
             return Kept(output=output, output_bytes=size, truncated=size > in_row, note=self._disk_full())
-        if status.st_nlink == 0:
+        if not _is_at(status, self.path):
             note = "the output's file was removed while the job ran: only the end was kept"
             return Kept(output=output, output_bytes=size, truncated=True, note=note)
         self._trim(size)
@@ -132,7 +133,8 @@ class Capture:
 class Outputs:
     """The files that the attempts of a worker write to.
 
-    `reuse`: no process of an attempt can outlive it unseen, and go on writing to what is another's by then.
+    `reuse`: one is used again where the system can tell that nothing has it open any more. However an attempt gave
+    its output away, to a daemon of its own or to a stranger, no other attempt's is mixed with it.
     """
 
     def __init__(self, folder: Path, *, reuse: bool) -> None:
@@ -160,7 +162,7 @@ class Outputs:
 
     def let_go(self, capture: Capture, *, clean: bool = True) -> None:
         """Take the file back from an attempt whose end is stored; `clean`: nothing can write to it any more."""
-        reused = self._reuse and clean and capture.path is not None and _emptied(capture.fd)
+        reused = self._reuse and clean and capture.path is not None and _emptied(capture.fd, capture.path)
         if not reused:
             os.close(capture.fd)
         if capture.path is not None:
@@ -183,13 +185,25 @@ class Outputs:
         return fd
 
 
-def _emptied(fd: int) -> bool:
+def _emptied(fd: int, path: Path) -> bool:
+    """Empty a file for the next attempt. False where it can't be the next one's: a new one is made then."""
     try:
-        if os.fstat(fd).st_size:
+        status = os.fstat(fd)
+        if not _is_at(status, path) or not only_ours(fd):
+            return False
+        if status.st_size:
             os.truncate(fd, 0)
     except OSError:
         return False
     return True
+
+
+def _is_at(status: os.stat_result, path: Path) -> bool:
+    """Whether a file is still the one, and only, of this name: a job may do what it likes with its own."""
+    try:
+        return status.st_nlink == 1 and os.path.samestat(status, path.lstat())
+    except OSError:
+        return False
 
 
 def _create(path: Path) -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Iterable
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
 from queuectl.engine.mark import is_alive, process_mark
+from queuectl.engine.output import running_name
 
 __all__ = ["is_alive", "kill_leftovers", "process_mark"]
 
@@ -19,10 +22,10 @@ WAIT_S = 5.0
 def kill_leftovers(worker: str, processes: Iterable[tuple[int, str]]) -> int:
     """Kill every process of a dead worker's attempts, and give back how many there were.
 
-    They are those that carry the worker's id in their environment, the sessions of those `processes` (pid, mark)
-    whose mark still matches, and the descendants of both. Never this process and its ancestors; where it runs inside
-    of such an attempt itself, not its children either. Waits until they are gone, 5 s at most. Processes of other
-    users are out of reach.
+    They are those that carry the worker's id in their environment or write to one of its files, the sessions of
+    those `processes` (pid, mark) whose mark still matches, and the descendants of all these. Never this process and
+    its ancestors; where it runs inside of such an attempt itself, not its children either. Waits until they are
+    gone, 5 s at most. Processes of other users are out of reach.
     """
     mains = {pid for pid, mark in processes if process_mark(pid) == mark}
     killed: set[psutil.Process] = set()
@@ -49,7 +52,7 @@ def _leftovers(worker: str, mains: Collection[int]) -> set[psutil.Process]:
         try:
             process = psutil.Process(pid)
             children.setdefault(process.ppid(), []).append(process)
-            if _is_in(mains, pid) or _carries(process, worker):
+            if _is_in(mains, pid) or _carries(process, worker) or _writes_for(pid, worker):
                 ahead.append(process)
         except psutil.NoSuchProcess:
             continue
@@ -79,6 +82,16 @@ def _carries(process: psutil.Process, worker: str) -> bool:
         return process.environ().get("QUEUECTL_WORKER") == worker
     except (psutil.Error, OSError):  # dead, or of another user
         return False
+
+
+def _writes_for(pid: int, worker: str) -> bool:
+    """Whether the output of a process goes to a file of the worker's (Linux)."""
+    prefix = running_name(worker, 0).removesuffix("0.log")
+    for number in (1, 2):
+        with suppress(OSError):  # gone, closed, or of another user
+            if Path(f"/proc/{pid}/fd/{number}").readlink().name.startswith(prefix):
+                return True
+    return False
 
 
 def _runs(process: psutil.Process) -> bool:

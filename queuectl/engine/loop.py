@@ -116,6 +116,8 @@ class Engine:
         self._held = Held(me.id, me.slots)
         self._news = True
         """Others may have changed what is to be done."""
+        self._moved = True
+        """A job that waited for another may be free to go on."""
         self._paused = False
         self._idle = False
         self._grace_until: int | None = None
@@ -232,6 +234,7 @@ class Engine:
             if key[0] in cancelled:
                 self._spawner.stop(key, Outcome.CANCELLED, mono)
         self._due.store = self._store.next_deadline()
+        self._moved = True
 
     def _has_to_write(self, now: int, mono: int) -> bool:
         """Tell whether a transaction has anything to do: an idle worker keeps nobody else from writing."""
@@ -248,14 +251,17 @@ class Engine:
             fires = self._fall_due(now, mono) if due else []
             # The next job of a spec may have been waiting for this one.
             frees = any(one.job.spec for one in finished)
-            moves = (due or frees or self._news) and not self.stopping
-            promoted = self._store.jobs.promote(now=now) if moves else 0
+            moves = (due or frees or self._moved) and not self.stopping
+            promoted = set(self._store.jobs.promote(now=now) if moves else ())
             claimed = self._claim(now)
-            if promoted > len(claimed) or (frees and self.stopping):
-                self._store.database.announce()  # more for others than this worker found
+            over = any(one.transition.finished for one in finished)
+            idle = over and not claimed and not self._held.running()
+            if idle or promoted - {held.job.id for held in claimed} or (frees and self.stopping):
+                self._store.database.announce()  # for those who wait for the last job, or can take what this one can't
         for key in self._held.stored(recorded):
             self._spawner.settle(key)
         self._held.take(claimed)
+        self._moved = self._moved and not moves
         self._plan([one.transition for one in finished], stale=due)
         for one in finished:
             self._report(one, now)

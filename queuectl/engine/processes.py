@@ -85,7 +85,7 @@ class Processes:
             own = environment(launch, marks, self._environment)
             capture = self._outputs.open(launch.output, frozen.max_log_bytes or 0, now)
             try:
-                pid = spawn(frozen, self._inherited | own, capture.fd, home=self._home)
+                pid = spawn(frozen, self._inherited | own, capture, home=self._home)
             except CannotStartError:
                 self._outputs.let_go(capture)
                 raise
@@ -189,7 +189,7 @@ class Processes:
             one.unkillable = len(members)
             return True
         one.capture.look(now)
-        one.look_at = None if self._adopts else now + LOOK_AGAIN_MS
+        one.look_at = now + LOOK_AGAIN_MS
         if self._kill_if_due(one, orphans, now):
             one.left_behind.update(members)
         return False

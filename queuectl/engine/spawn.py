@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 
+from queuectl.engine.capture import Capture
 from queuectl.engine.environment import Environment, encode
 from queuectl.engine.launch import CannotStartError
 from queuectl.model.spec import JobSpec
@@ -17,7 +18,7 @@ OUT_OF_RESOURCES = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.EN
 _ALL_SIGNALS = sorted(signal.valid_signals())
 
 
-def spawn(frozen: JobSpec, env: Environment, output: int, *, home: int | None) -> int:
+def spawn(frozen: JobSpec, env: Environment, output: Capture, *, home: int | None) -> int:
     """Start the command and give back its pid: leader of a new session, stdin at its end, output to `output`.
 
     `home`: this process has no other thread that minds its working directory, which is changed for the moment of the
@@ -29,7 +30,7 @@ def spawn(frozen: JobSpec, env: Environment, output: int, *, home: int | None) -
         if home is None:
             _check_cwd(cwd)
             program = _find(argv[0], _name(frozen, argv[0]), cwd, env.get(b"PATH", b""))
-            return _popen(program, argv, env, cwd, output)
+            return _popen(program, argv, env, cwd, output.fd)
         _enter(cwd)
         try:
             program = _find(argv[0], _name(frozen, argv[0]), b"", env.get(b"PATH", b""))
@@ -91,18 +92,23 @@ def _find(program: bytes, name: str, cwd: bytes, path: bytes) -> bytes:
     raise CannotStartError(f"{name} not found on PATH")
 
 
-def _posix_spawn(program: bytes, argv: list[bytes], env: Environment, output: int) -> int:
-    files = [
+def _posix_spawn(program: bytes, argv: list[bytes], env: Environment, output: Capture) -> int:
+    files: list[tuple[object, ...]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, output, 1),
-        (os.POSIX_SPAWN_DUP2, output, 2),
+        # An opening of its own, so that one can tell whether it is closed (`openers`).
+        (os.POSIX_SPAWN_OPEN, 1, output.path or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW, 0),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     try:
         return os.posix_spawn(
             program, argv, env, file_actions=files, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS
         )
     except NotImplementedError:  # a C library without POSIX_SPAWN_SETSID
-        return _popen(program, argv, env, b".", output)
+        return _popen(program, argv, env, b".", output.fd)
+    except OSError:
+        if output.path is None or output.path.exists():
+            raise
+        return _popen(program, argv, env, b".", output.fd)  # its log was removed just now
 
 
 def _popen(program: bytes, argv: list[bytes], env: Environment, cwd: bytes, output: int) -> int:

@@ -78,7 +78,7 @@ def send(number: signal.Signals, tree: Tree, pids: Iterable[int]) -> None:
         os.killpg(tree.pid, number)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.getpgid(pid) != tree.pid:
+            if os.getpgid(pid) != tree.pid and not in_exec(pid):  # which may be of another attempt
                 os.kill(pid, number)
 
 
@@ -91,10 +91,21 @@ def _belongs(pid: int, tree: Tree, others: Collection[Tree]) -> bool:
     stat = read_stat(pid)
     if stat is None:
         return False
+    if in_exec(pid):  # it can't be told yet: whoever asks waits for it
+        return True
     for one in (tree, *others):
         if stat.session == one.pid or _is_marked(pid, one.marks):
             return one is tree
     return os.getpid() != 1 and tree.start <= stat.start and all(one.start > stat.start for one in others)
+
+
+def in_exec(pid: int) -> bool:
+    """Whether a living process is becoming another program just now: it has neither arguments nor variables then."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:  # noqa: PTH123 (a third of the time)
+            return not file.read(1)
+    except OSError:
+        return False
 
 
 def _is_marked(pid: int, marks: Environment) -> bool:

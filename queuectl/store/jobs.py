@@ -161,10 +161,11 @@ class Jobs:
                 )
         return bool(held)
 
-    def promote(self, *, now: int, limit: int = 1000) -> int:
-        """Scheduled or failed → pending, where due; blocked → pending, where the way is free. Returns how many."""
+    def promote(self, *, now: int, limit: int = 1000) -> Sequence[int]:
+        """Scheduled or failed → pending, where due; blocked → pending, where the way is free. Returns the ids."""
         with self._db.transaction():
-            return len(self._db.run("promote", now=now, limit=limit)) + len(self._db.run("unblock", now=now))
+            moved = [*self._db.run("promote", now=now, limit=limit), *self._db.run("unblock", now=now)]
+        return [row["id"] for row in moved]
 
     def bring_back(self, *, now: int) -> int:
         """Failed stays, but waits from now on, where it failed in what is the future by now. Returns how many."""

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from queuectl.engine.leftovers import is_alive, kill_leftovers, process_mark
+from queuectl.engine.output import running_name
 from tests.engine.attempts import wait_until
 
 
@@ -122,6 +123,17 @@ def test_a_process_is_known_by_pid_and_mark(left: Leftovers) -> None:
     assert runs(pid)
     assert kill_leftovers(left.worker, [(pid, mark)]) == 3
     assert not runs(pid)
+
+
+def test_a_process_is_known_by_the_file_that_it_writes_to(left: Leftovers, tmp_path: Path) -> None:
+    """One without a mark whose worker died before its pid was recorded."""
+    file = tmp_path / running_name(left.worker, 3)
+    pid = left.start(f"exec env -i sleep 60 >{file}", worker=None)
+    stranger = left.start(f"exec env -i sleep 60 >{tmp_path}/other.log", worker=None)
+    wait_until(file.exists)
+    wait_until(lambda: kill_leftovers(left.worker, []) == 1)
+    assert not runs(pid)
+    assert runs(stranger)
 
 
 def test_other_workers_are_left_alone(left: Leftovers) -> None:

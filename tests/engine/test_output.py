@@ -154,6 +154,30 @@ def test_until_its_end_is_stored_the_output_stays(attempts: Attempts) -> None:
     assert path.read_bytes() == b""
 
 
+def test_who_was_given_the_output_writes_into_nobody_elses(attempts: Attempts) -> None:
+    """The stranger stands for a process that a job handed its stdout to."""
+    started = attempts.start("echo mine; exec sleep 20")
+    path = written(attempts, started)
+    wait_until(lambda: path.stat().st_size > 0)
+    with path.open("ab", buffering=0) as stranger:
+        attempts.processes.stop(started.key, Outcome.CANCELLED, now_ms())
+        assert attempts.end_of(started).output == b"mine\n"
+        again = attempts.start("echo of the next; exec sleep 20")
+        stranger.write(b"of a stranger")
+        attempts.processes.stop(again.key, Outcome.CANCELLED, now_ms())
+        assert b"stranger" not in attempts.end_of(again).output
+    assert attempts.run("echo fine").output == b"fine\n"
+
+
+@pytest.mark.parametrize("size", [10, 200_000])
+def test_a_job_may_move_its_own_log_away(attempts: Attempts, size: int) -> None:
+    move = f"file=$(readlink /proc/$$/fd/1); mv $file {attempts.cwd}/moved; ln -s /etc/passwd $file"
+    end = attempts.run(f"{move}; yes | head -c {size}")
+    assert (end.output_bytes, len(end.output), end.output_file) == (size, min(size, 64 * KIB), None)
+    assert attempts.run("echo next").output == b"next\n"
+    assert (attempts.cwd / "moved").stat().st_size == size, "it is the job's own now"
+
+
 def test_a_file_that_something_may_still_write_to_is_not_used_again(tmp_path: Path) -> None:
     outputs = Outputs(tmp_path, reuse=True)
     log = outputs.open("w-1.log", MIB, 0)

@@ -14,7 +14,7 @@ import pytest
 from queuectl.engine.signals import Signals
 from queuectl.model.config import Config
 from queuectl.model.spec import Schedule
-from queuectl.model.states import JobState, Outcome
+from queuectl.model.states import JobState, Outcome, Overlap
 from queuectl.store.store import Store
 from tests.engine.simulation import Simulation
 
@@ -58,16 +58,52 @@ def heard(path: Path) -> Iterator[Heard]:
 
 
 def test_work_that_goes_on_wakes_nobody(start: Start, heard: Heard) -> None:
-    worker = start(slots=2, config=Config(backoff_jitter=0.0))
+    worker = start(slots=3, config=Config(backoff_jitter=0.0))
+    long = worker.add(priority=1)
     for number in range(20):
         worker.add(retries=1 if number % 2 else 0)
     assert heard()
+    worker.settle()
     for _ in range(40):
         for key in worker.spawner.running():
-            worker.spawner.end(key, Outcome.FAILED if key[1] == 1 else Outcome.SUCCEEDED)
+            if key[0] != long.id:
+                worker.spawner.end(key, Outcome.FAILED if key[1] == 1 else Outcome.SUCCEEDED)
         worker.settle(after_ms=SECOND)
-    assert set(worker.states().values()) == {"completed", "dead"}
+    assert set(worker.states().values()) == {"processing", "completed", "dead"}
     assert not heard(), "retries neither: whoever waits for them knows when they are due"
+    worker.spawner.end((long.id, 1))
+    worker.settle()
+    assert heard(), "who waits until all is over hears of the last one"
+
+
+def test_a_job_whose_forerunner_was_cancelled_while_no_slot_was_free(start: Start, heard: Heard) -> None:
+    worker = start(slots=1)
+    worker.add()
+    worker.settle()
+    worker.add_spec("tick", Schedule(every_ms=SECOND, overlap=Overlap.QUEUE))
+    worker.settle(after_ms=SECOND)
+    assert worker.states() == {1: "processing", 2: "pending", 3: "blocked"}
+    worker.store.jobs.cancel(2, reason="no", now=worker.clock.wall())
+    worker.engine.wake()
+    worker.settle()
+    worker.spawner.end((1, 1))
+    worker.settle()
+    assert worker.states()[3] == "processing"
+
+
+def test_a_job_that_another_may_take_wakes_it_though_this_one_took_another(
+    start: Start, heard: Heard
+) -> None:
+    worker = start(slots=1)
+    worker.add(state=JobState.SCHEDULED, in_ms=SECOND)
+    worker.add(priority=5)
+    worker.add(priority=9)
+    worker.settle()
+    heard()
+    worker.spawner.end((3, 1))
+    worker.settle(after_ms=SECOND)
+    assert worker.states() == {1: "pending", 2: "processing", 3: "completed"}
+    assert heard()
 
 
 def test_due_jobs_that_find_no_free_slot_here_wake_others(start: Start, heard: Heard) -> None:
