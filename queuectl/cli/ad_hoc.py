@@ -19,6 +19,8 @@ from queuectl.service.enqueue import Request
 if TYPE_CHECKING:
     from json import JSONDecodeError, JSONDecoder
 
+LONGEST_NUMBER = 300
+"""Digits: no field takes more, and what reads them as a float can't either."""
 LONGEST_LINE = 1 << 20
 """Bytes of a line or file: more is no job."""
 _JSON = r'\s*(?:\{(?:\S|\s*["}])|\[\s*\{)'
@@ -101,8 +103,6 @@ def parse_json(text: str) -> Any:
         raise UsageError(_broken(text, error)) from None
     except RecursionError:
         raise UsageError("the JSON is nested too deep") from None
-    except ValueError:  # more digits than Python reads
-        raise UsageError("the JSON holds a number with thousands of digits") from None
 
 
 def current_folder(options: Mapping[str, Any]) -> str:
@@ -136,6 +136,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
+def _integer(text: str) -> int:
+    if len(text) > LONGEST_NUMBER:
+        raise UsageError(f"the JSON holds a number of {len(text)} digits; expected at most {LONGEST_NUMBER}")
+    return int(text)
+
+
 def _no_constant(word: str) -> NoReturn:
     raise UsageError(f"the JSON holds {word}, which is no number; expected a finite one")
 
@@ -144,7 +150,7 @@ def _no_constant(word: str) -> NoReturn:
 def _json_decoder() -> JSONDecoder:
     from json import JSONDecoder  # noqa: PLC0415  as above
 
-    return JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+    return JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer)
 
 
 def _broken(text: str, error: JSONDecodeError) -> str:

@@ -81,7 +81,7 @@ def enqueue_lines(
         except QueuectlError as error:
             between = "\n" if "\n" in str(error) else "; "
             raise type(error)(f"{error}{between}{tally.resume()}") from None
-        except (KeyboardInterrupt, SystemExit, BrokenPipeError):
+        except BaseException:
             click.echo(f"queuectl: {tally.resume()}", err=True)
             raise
     return tally
@@ -94,13 +94,19 @@ def batches(stream: BinaryIO) -> Iterator[list[tuple[int, str]]]:
         *complete, rest = (rest + chunk).split(b"\n")
         for start in range(0, len(complete), BATCH_LINES):
             lines = complete[start : start + BATCH_LINES]
+            _check_lengths(lines, number)
             if batch := _texts(lines, number):
                 yield batch
             number += len(lines)
-        if len(rest) > LONGEST_LINE:
-            raise UsageError(f"line {number} is longer than 1 MiB")
+        _check_lengths([rest], number)
     if batch := _texts([rest], number):
         yield batch
+
+
+def _check_lengths(lines: Iterable[bytes], first: int) -> None:
+    for number, line in enumerate(lines, first):
+        if len(line) > LONGEST_LINE:
+            raise UsageError(f"line {number} is longer than 1 MiB")
 
 
 def _texts(lines: Iterable[bytes], first: int) -> list[tuple[int, str]]:

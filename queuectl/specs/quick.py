@@ -39,7 +39,7 @@ def is_integer(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """Whether a value counts as a number: a finite one."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return is_integer(value) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _anything(_: Any) -> bool:

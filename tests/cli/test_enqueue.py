@@ -262,7 +262,18 @@ def test_a_byte_order_mark_before_lines_is_no_part_of_the_command(cli: Cli):
         (["-", "x"], "- stands alone"),
         (["--env", "QUEUECTL_DB=x", "true"], "QUEUECTL_…"),
         (['{"id": 7, "command": "true"}'], "found 7"),
-        (['{"command": "true", "retries": ' + "9" * 5000 + "}"], "thousands of digits"),
+        (
+            ['{"command": "true", "retries": ' + "9" * 5000 + "}"],
+            "a number of 5000 digits; expected at most 300",
+        ),
+        (
+            ['{"command": "true", "env": {"A": ' + "9" * 301 + "}}"],
+            "a number of 301 digits; expected at most 300",
+        ),
+        *(
+            ([f'{{"command": "true", "{name}": ' + "9" * 300 + "}"], name)
+            for name in ("retries", "timeout", "priority", "max_log", "kill_after")
+        ),
     ],
 )
 def test_what_can_t_be_enqueued(cli: Cli, words: list[str], says: str):
