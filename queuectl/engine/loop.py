@@ -79,6 +79,12 @@ class _Due(msgspec.Struct, kw_only=True):
     complaint: int = 0
     store: int | None = None
     """When the next job, expiry or fire falls due; None: nothing is planned."""
+    stale: bool = True
+    """`store` has to be read anew."""
+
+    def soonest(self, instants: Iterable[int | None]) -> None:
+        """Keep in mind that something falls due at these instants, too."""
+        self.store = min((at for at in (self.store, *instants) if at is not None), default=None)
 
 
 class _Finished(msgspec.Struct, frozen=True):
@@ -118,6 +124,8 @@ class Engine:
         """Others may have changed what is to be done."""
         self._moved = True
         """A job that waited for another may be free to go on."""
+        self._fell_due = False
+        """This tick did some of what was due; there may be more."""
         self._paused = False
         self._idle = False
         self._grace_until: int | None = None
@@ -183,17 +191,18 @@ class Engine:
             self._grace_until = None
             self.stop("now")
         try:
-            claimed = self._exchange(now, mono)
+            for held in self._exchange(now, mono):
+                self._start(held)
+            self._look_ahead()
         except StoreUnavailableError as error:
             self._complain(error, mono)
             self._righting = None if self._righting is None else ""
             return min(STORE_PAUSE_MS, self._until(self._spawner.next_deadline(), mono))
-        for held in claimed:
-            self._start(held)
         return self._sleep(now, mono)
 
     def _exchange(self, now: int, mono: int) -> Sequence[HeldAttempt]:
         """Tell the store what happened, and ask it what is to be done. Returns what to start."""
+        self._fell_due = False
         if mono >= self._due.poll:
             self._poll(now, mono)
         if self._news:
@@ -221,7 +230,7 @@ class Engine:
         self._due.poll = mono + min(self._config.poll_interval, self._config.heartbeat)
 
     def _hear(self, mono: int) -> None:
-        """Read what others want: orders, cancellations, and when something falls due."""
+        """Read what others want: orders and cancellations."""
         orders = self._store.workers.orders(self._me.id)
         if orders is None:
             self._fence()
@@ -233,26 +242,26 @@ class Engine:
         for key in self._held:
             if key[0] in cancelled:
                 self._spawner.stop(key, Outcome.CANCELLED, mono)
-        self._due.store = self._store.next_deadline()
-        self._moved = True
+        self._moved = self._due.stale = True
 
     def _has_to_write(self, now: int, mono: int) -> bool:
         """Tell whether a transaction has anything to do: an idle worker keeps nobody else from writing."""
         if self._held.ended or self._is_due(now, mono) or self._held.to_record(mono):
             return True
-        return self._news and not self._held.full and not self.stopping and self._store.jobs.any_waiting()
+        if not self._news or self._held.full or self.stopping:
+            return False
+        return self._store.jobs.any_pending() or self._store.jobs.any_blocked()
 
     def _write(self, now: int, mono: int) -> Sequence[HeldAttempt]:
         """Write what ended and what falls due, and claim, in one transaction."""
-        due = self._is_due(now, mono)
+        due = self._fell_due = self._is_due(now, mono)
         with self._store.transaction():
             recorded = self._record_processes(mono)
             finished = [one for ended in self._held.ended if (one := self._finish(ended, now))]
             fires = self._fall_due(now, mono) if due else []
-            # The next job of a spec may have been waiting for this one.
-            frees = any(one.job.spec for one in finished)
-            moves = (due or frees or self._moved) and not self.stopping
-            promoted = set(self._store.jobs.promote(now=now) if moves else ())
+            frees = any(one.job.spec for one in finished)  # the next job of a spec may have waited for it
+            moves = due or frees or (self._moved and self._store.jobs.any_blocked())
+            promoted = set(self._store.jobs.promote(now=now) if moves and not self.stopping else ())
             claimed = self._claim(now)
             over = any(one.transition.finished for one in finished)
             idle = over and not claimed and not self._held.running()
@@ -261,8 +270,9 @@ class Engine:
         for key in self._held.stored(recorded):
             self._spawner.settle(key)
         self._held.take(claimed)
-        self._moved = self._moved and not moves
-        self._plan([one.transition for one in finished], stale=due)
+        self._moved = False
+        self._due.stale = self._due.stale or due
+        self._due.soonest(one.transition.run_at for one in finished)
         for one in finished:
             self._report(one, now)
         for fire in fires:
@@ -299,15 +309,11 @@ class Engine:
     def _is_set_back(self, now: int, mono: int) -> bool:
         return self._ahead is None or now - mono < self._ahead - SET_BACK_MS
 
-    def _plan(self, transitions: Iterable[Transition], *, stale: bool) -> None:
-        """Keep in mind when something next falls due."""
-        if stale:
+    def _look_ahead(self) -> None:
+        """Read when something next falls due, after what could be started has been: that comes first."""
+        if self._due.stale and not self.stopping:
             self._due.store = self._store.next_deadline()
-            return
-        instants = [one.run_at for one in transitions if one.run_at is not None]
-        self._due.store = min(
-            (*instants, *([] if self._due.store is None else [self._due.store])), default=None
-        )
+            self._due.stale = False
 
     def _record_processes(self, mono: int) -> Sequence[HeldAttempt]:
         """Note which processes the attempts run in that have run for a while. Returns the attempts."""
@@ -396,7 +402,7 @@ class Engine:
         if self._grace_until is not None:
             waits.append(self._grace_until - mono)
         if self._due.store is not None and not self.stopping:
-            waits.append(self._due.store - now if self._due.store > now else BREATH_MS)
+            waits.append(max(self._due.store - now, BREATH_MS if self._fell_due else 0))
         return max(0, min(*waits, self._until(self._spawner.next_deadline(), mono)))
 
     def _until(self, deadline: int | None, mono: int) -> int:

@@ -125,6 +125,8 @@ class Processes:
 
     def tick(self, now: int) -> list[Ended]:
         """Time out, kill, reap and collect whatever is due. Never blocks."""
+        if not self._running:
+            return []
         for key, one in self._running.items():
             if not self._has_exited(one) and one.time_out_at is not None and now >= one.time_out_at:
                 self.stop(key, Outcome.TIMED_OUT, now)

@@ -107,12 +107,26 @@ class Jobs:
         One whose row is damaged goes to the DLQ.
         """
         with self._db.transaction():
-            if not idle:
-                return self._claim(worker, host, queues, outputs, now, quarantined=False)
-            first = self._claim(worker, host, queues, outputs[:1], now, quarantined=True)
-            if not first or len(outputs) == 1 or is_quarantined(first[0]):
-                return first
-            return [*first, *self._claim(worker, host, queues, outputs[1:], now, quarantined=False)]
+            found = self._claimable(queues, len(outputs), quarantined=idle)
+            if found and found[0]["losses"] >= QUARANTINED_FROM:
+                found = found[:1]
+            elif any(row["losses"] >= QUARANTINED_FROM for row in found):
+                found = self._claimable(queues, len(outputs), quarantined=False)
+            rows = [
+                row for one in found for row in self._db.run("claim", id=one["id"], worker=worker, now=now)
+            ]
+            jobs = list(self._undamaged(rows, now))
+            for job, output in zip(jobs, outputs, strict=False):
+                self._db.run(
+                    "start_attempt",
+                    job_id=job.id,
+                    number=job.attempt,
+                    worker=worker,
+                    host=host,
+                    output_file=output,
+                    now=now,
+                )
+            return jobs
 
     def finish(self, job: Job, end: AttemptEnd, transition: Transition, *, now: int) -> bool:
         """Processing → `transition.state`.
@@ -224,9 +238,13 @@ class Jobs:
                 )
             )
 
-    def any_waiting(self) -> bool:
-        """Tell whether any job is pending or blocked."""
-        return bool(self._db.run("any_waiting")[0]["any_waiting"])
+    def any_pending(self) -> bool:
+        """Tell whether any job is pending."""
+        return bool(self._db.run("any_pending")[0]["any_pending"])
+
+    def any_blocked(self) -> bool:
+        """Tell whether any job is blocked."""
+        return bool(self._db.run("any_blocked")[0]["any_blocked"])
 
     def busy(self, queues: Sequence[str]) -> bool:
         """Tell whether anything is pending, processing or waiting for a retry. `queues` empty: all."""
@@ -243,44 +261,19 @@ class Jobs:
         if keep is not None:
             self._db.run("keep_as_own_spec_says", id=job.id, purge_at=_purge_at(keep, now))
 
-    def _claim(
-        self,
-        worker: str,
-        host: str,
-        queues: Sequence[str],
-        outputs: Sequence[str],
-        now: int,
-        *,
-        quarantined: bool,
-    ) -> Sequence[Job]:
-        claimable = [
-            (-row["priority"], row["id"])
+    def _claimable(self, queues: Sequence[str], limit: int, *, quarantined: bool) -> Sequence[Row]:
+        rows = [
+            row
             for queue in self._db.run("claimable_queues", queues=_array(queues or None))
             for row in self._db.run(
                 "claimable_jobs",
                 queue=queue["name"],
-                limit=len(outputs),
+                limit=limit,
                 quarantined=int(quarantined),
                 quarantined_from=QUARANTINED_FROM,
             )
         ]
-        rows = [
-            row
-            for _, job_id in sorted(claimable)[: len(outputs)]
-            for row in self._db.run("claim", id=job_id, worker=worker, now=now)
-        ]
-        jobs = list(self._undamaged(rows, now))
-        for job, output in zip(jobs, outputs, strict=False):
-            self._db.run(
-                "start_attempt",
-                job_id=job.id,
-                number=job.attempt,
-                worker=worker,
-                host=host,
-                output_file=output,
-                now=now,
-            )
-        return jobs
+        return sorted(rows, key=lambda row: (-row["priority"], row["id"]))[:limit]
 
     def _undamaged(self, rows: Sequence[Row], now: int) -> Iterator[Job]:
         for row in rows:

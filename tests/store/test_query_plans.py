@@ -44,7 +44,8 @@ PLANS = {
     "refreeze": "jobs by key",
     "open_jobs_of_spec": "jobs_spec, sorted",
     "busy": "all of jobs_processing, all of queues, jobs_pending, jobs_state",
-    "any_waiting": "all of jobs_blocked, all of jobs_pending",
+    "any_blocked": "all of jobs_blocked",
+    "any_pending": "all of jobs_pending",
     "next_job_deadline": "jobs_due, jobs_expiring",
     "delete_jobs": "jobs by key",
     "purgeable_jobs": "jobs_changed",
@@ -123,7 +124,8 @@ A statement that isn't here fails the first test, which says what to write: look
 jobs, and ten of what is looked for.
 """
 WALKS = {
-    "any_waiting": "stops at the first",
+    "any_blocked": "stops at the first",
+    "any_pending": "stops at the first",
     "job_keys": "stops after 5,000",
     "forget_surplus_fires": "past those that are kept",
 }

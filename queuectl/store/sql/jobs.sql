@@ -54,7 +54,7 @@ WHERE q.paused_at IS NULL
 
 -- name: claimable_jobs
 -- The first :limit pending ones of a queue by priority, then age.
-SELECT id, priority FROM jobs
+SELECT id, priority, losses FROM jobs
 WHERE state = 'pending' AND queue = :queue AND (losses < :quarantined_from OR :quarantined)
 ORDER BY priority DESC, id LIMIT :limit;
 
@@ -187,9 +187,11 @@ SELECT
           OR EXISTS (SELECT 1 FROM jobs j
               WHERE j.state = 'failed' AND j.queue = q.name AND j.state <> 'processing'))) AS busy;
 
--- name: any_waiting
-SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'pending')
-    OR EXISTS (SELECT 1 FROM jobs WHERE state = 'blocked') AS any_waiting;
+-- name: any_pending
+SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'pending') AS any_pending;
+
+-- name: any_blocked
+SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'blocked') AS any_blocked;
 
 -- name: next_job_deadline
 SELECT MIN(at) AS at FROM (
