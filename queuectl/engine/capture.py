@@ -111,7 +111,7 @@ class Capture:
         if size <= in_row or self._limit <= ROW_BYTES:
             return Kept(output=output, output_bytes=size, truncated=size > in_row, note=self._disk_full())
         if not _is_at(status, self.path):
-            note = "the output's file was removed while the job ran: only the end was kept"
+            note = "the output's file was removed or moved while the job ran: only the end was kept"
             return Kept(output=output, output_bytes=size, truncated=True, note=note)
         self._trim(size)
         self.path.rename(self.path.with_name(name))
@@ -133,13 +133,12 @@ class Capture:
 class Outputs:
     """The files that the attempts of a worker write to.
 
-    `reuse`: one is used again where the system can tell that nothing has it open any more. However an attempt gave
-    its output away, to a daemon of its own or to a stranger, no other attempt's is mixed with it.
+    One is used again where the system can tell that nothing has it open any more. However an attempt gave its output
+    away, to a daemon of its own or to a stranger, no other attempt's is mixed with it.
     """
 
-    def __init__(self, folder: Path, *, reuse: bool) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._reuse = reuse
         self._free: dict[str, int | None] = {}
         """Files without an attempt, by name: empty, with the descriptor, where the next one may use it."""
 
@@ -160,9 +159,9 @@ class Outputs:
             note = f"output not kept: {error.strerror}"
             return Capture(os.open(os.devnull, os.O_WRONLY), None, limit, now, note)
 
-    def let_go(self, capture: Capture, *, clean: bool = True) -> None:
-        """Take the file back from an attempt whose end is stored; `clean`: nothing can write to it any more."""
-        reused = self._reuse and clean and capture.path is not None and _emptied(capture.fd, capture.path)
+    def let_go(self, capture: Capture) -> None:
+        """Take the file back from an attempt whose end is stored, or that never started."""
+        reused = capture.path is not None and _emptied(capture.fd, capture.path)
         if not reused:
             os.close(capture.fd)
         if capture.path is not None:
@@ -179,7 +178,7 @@ class Outputs:
 
     def _reused(self, name: str) -> int | None:
         fd = self._free.pop(name, None)
-        if fd is not None and os.fstat(fd).st_nlink == 0:  # somebody removed it, or the folder
+        if fd is not None and not _is_at(os.fstat(fd), self._folder / name):  # removed or moved meanwhile
             os.close(fd)
             return None
         return fd

@@ -68,12 +68,12 @@ class Processes:
     def __init__(self, log_dir: Path, own_process: bool) -> None:
         self._home = open_home() if own_process else None
         self._adopts = own_process and tree.adopt_orphans()
-        self._outputs = Outputs(log_dir.absolute(), reuse=self._adopts)
+        self._outputs = Outputs(log_dir.absolute())
         self._environment = dict(os.environb)
         self._inherited: Environment = {}
         self._running: dict[Key, _Running] = {}
-        self._over: dict[Key, tuple[Capture, bool]] = {}
-        """What attempts that are over wrote to, and whether nothing can write to it any more."""
+        self._over: dict[Key, Capture] = {}
+        """What attempts wrote to that are over and not settled yet."""
         program_folder()  # found while the working directory is still that of the start
 
     def start(self, launch: Launch, now: int) -> Started | Ended:
@@ -144,9 +144,8 @@ class Processes:
 
     def settle(self, key: Key) -> None:
         """Let the file that an attempt wrote to be another's: its end is in the store."""
-        if over := self._over.pop(key, None):
-            capture, clean = over
-            self._outputs.let_go(capture, clean=clean)
+        if capture := self._over.pop(key, None):
+            self._outputs.let_go(capture)
 
     def pid_mark(self, key: Key) -> str:
         """What tells the main process of an attempt that has not ended from a later one with the same pid."""
@@ -208,7 +207,7 @@ class Processes:
     def _finish(self, one: _Running) -> AttemptEnd:
         del self._running[one.launch.key]
         kept = one.capture.finish(output_name(*one.launch.key))
-        self._over[one.launch.key] = one.capture, not one.unkillable
+        self._over[one.launch.key] = one.capture
         status = reap(one.tree.pid)
         return AttemptEnd(
             outcome=one.why or status.outcome,

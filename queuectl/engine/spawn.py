@@ -15,6 +15,8 @@ from queuectl.model.spec import JobSpec
 
 OUT_OF_RESOURCES = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
+_OUTPUT_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW
+"""The command's output is an opening of its own, so that one can tell whether all have closed it (`openers`)."""
 _ALL_SIGNALS = sorted(signal.valid_signals())
 
 
@@ -30,7 +32,7 @@ def spawn(frozen: JobSpec, env: Environment, output: Capture, *, home: int | Non
         if home is None:
             _check_cwd(cwd)
             program = _find(argv[0], _name(frozen, argv[0]), cwd, env.get(b"PATH", b""))
-            return _popen(program, argv, env, cwd, output.fd)
+            return _popen(program, argv, env, cwd, output)
         _enter(cwd)
         try:
             program = _find(argv[0], _name(frozen, argv[0]), b"", env.get(b"PATH", b""))
@@ -95,8 +97,7 @@ def _find(program: bytes, name: str, cwd: bytes, path: bytes) -> bytes:
 def _posix_spawn(program: bytes, argv: list[bytes], env: Environment, output: Capture) -> int:
     files: list[tuple[object, ...]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        # An opening of its own, so that one can tell whether it is closed (`openers`).
-        (os.POSIX_SPAWN_OPEN, 1, output.path or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW, 0),
+        (os.POSIX_SPAWN_OPEN, 1, output.path or os.devnull, _OUTPUT_FLAGS, 0),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     try:
@@ -104,26 +105,37 @@ def _posix_spawn(program: bytes, argv: list[bytes], env: Environment, output: Ca
             program, argv, env, file_actions=files, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS
         )
     except NotImplementedError:  # a C library without POSIX_SPAWN_SETSID
-        return _popen(program, argv, env, b".", output.fd)
+        return _popen(program, argv, env, b".", output)
     except OSError:
         if output.path is None or output.path.exists():
             raise
-        return _popen(program, argv, env, b".", output.fd)  # its log was removed just now
+        return _popen(program, argv, env, b".", output)  # its log was removed just now
 
 
-def _popen(program: bytes, argv: list[bytes], env: Environment, cwd: bytes, output: int) -> int:
-    process = subprocess.Popen(
-        argv,
-        executable=program,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        cwd=cwd,
-        env=env,
-        start_new_session=True,
-    )
+def _popen(program: bytes, argv: list[bytes], env: Environment, cwd: bytes, output: Capture) -> int:
+    written = _opened(output)
+    try:
+        process = subprocess.Popen(
+            argv,
+            executable=program,
+            stdin=subprocess.DEVNULL,
+            stdout=written,
+            stderr=written,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+        )
+    finally:
+        os.close(written)
     process.returncode = 0  # it is reaped elsewhere: Popen must neither wait for it nor warn
     return process.pid
+
+
+def _opened(output: Capture) -> int:
+    try:
+        return os.open(output.path or os.devnull, _OUTPUT_FLAGS)
+    except FileNotFoundError:  # removed just now; it won't be used again
+        return os.dup(output.fd)
 
 
 def _enter(path: bytes) -> None:

@@ -91,11 +91,13 @@ def _belongs(pid: int, tree: Tree, others: Collection[Tree]) -> bool:
     stat = read_stat(pid)
     if stat is None:
         return False
-    if in_exec(pid):  # it can't be told yet: whoever asks waits for it
+    every = (tree, *others)
+    known = next((one for one in every if stat.session == one.pid), None)
+    if known is None and in_exec(pid):  # it can't be told yet: whoever asks waits for it
         return True
-    for one in (tree, *others):
-        if stat.session == one.pid or _is_marked(pid, one.marks):
-            return one is tree
+    known = known or next((one for one in every if _is_marked(pid, one.marks)), None)
+    if known is not None:
+        return known is tree
     return os.getpid() != 1 and tree.start <= stat.start and all(one.start > stat.start for one in others)
 
 

@@ -7,7 +7,8 @@ UPDATE attempts SET pid = :pid, pid_mark = :pid_mark WHERE job_id = :job_id AND 
 
 -- name: end_attempt
 UPDATE attempts
-SET pid = COALESCE(CAST(:pid AS INTEGER), pid), outcome = :outcome, exit_code = :exit_code, signal = :signal, error = :error, finished_at = :now,
+SET pid = COALESCE(CAST(:pid AS INTEGER), pid), outcome = :outcome, exit_code = :exit_code, signal = :signal,
+    error = :error, finished_at = :now,
     duration_ms = MAX(0, :now - started_at), output = :output, output_bytes = :output_bytes,
     output_file = :output_file, truncated = :truncated, cpu_ms = :cpu_ms, max_rss_kib = :max_rss_kib
 WHERE job_id = :job_id AND number = :number AND outcome IS NULL;
