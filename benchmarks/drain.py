@@ -20,6 +20,7 @@ TITLE = "Drain: N × `sh -c true`, 4 at once"
 _SLOTS = 4
 _LOOP, _XARGS, _PARALLEL = "C posix_spawn loop", "xargs -P4", "GNU parallel -j4"
 _ONE, _TWO = "queuectl", "queuectl --processes 2"
+_HALVES = f"{_TWO} --slots 2"
 _OF_LOOP = {_ONE: 0.70, _TWO: 0.90}
 _OF_PEERS = {
     "huey, SQLite": 1.8,
@@ -35,11 +36,12 @@ def run(setting: Setting) -> list[Figure]:
     """Measure jobs a second: of a whole command from its start to its end, of a peer from first to last job."""
     jobs = setting.size(10_000, 60)
     few = setting.size(2_000, 20)
-    sizes = {_LOOP: jobs, _ONE: jobs, _TWO: jobs, _XARGS: jobs, _PARALLEL: few}
+    sizes = {_LOOP: jobs, _ONE: jobs, _TWO: jobs, _HALVES: jobs, _XARGS: jobs, _PARALLEL: few}
     contestants: dict[str, Callable[[], float]] = {
         _LOOP: lambda: _command(setting, [setting.spawn_loop, str(jobs), str(_SLOTS)], jobs, feed=False),
-        _ONE: lambda: _queuectl(setting, jobs),
-        _TWO: lambda: _queuectl(setting, jobs, "--processes", "2"),
+        _ONE: lambda: _queuectl(setting, jobs, _SLOTS),
+        _TWO: lambda: _queuectl(setting, jobs, _SLOTS, "--processes", "2"),
+        _HALVES: lambda: _queuectl(setting, jobs, _SLOTS // 2, "--processes", "2"),
         _XARGS: lambda: _command(setting, ["xargs", "-P4", "-I{}", "/bin/sh", "-c", "true"], jobs),
         _PARALLEL: lambda: _command(setting, ["parallel", "--will-cite", "-j4", "-n0", "true"], few),
     }
@@ -102,7 +104,7 @@ def _command(setting: Setting, argv: Sequence[str], jobs: int, *, feed: bool = T
     return jobs / seconds
 
 
-def _queuectl(setting: Setting, jobs: int, *options: str) -> float:
+def _queuectl(setting: Setting, jobs: int, slots: int, *options: str) -> float:
     with setting.turn() as folder:
         env = surroundings(QUEUECTL_DB=str(folder / "queue.db"))
         subprocess.run(
@@ -113,7 +115,7 @@ def _queuectl(setting: Setting, jobs: int, *options: str) -> float:
             stdout=subprocess.DEVNULL,
             check=True,
         )
-        argv = [QUEUECTL, "run", "--until-idle", "--slots", str(_SLOTS), *options]
+        argv = [QUEUECTL, "run", "--until-idle", "--slots", str(slots), *options]
         seconds, error = _timed(argv, folder, env, b"")
         if error and "no such option" in error.lower():
             raise Missing(error)

@@ -10,7 +10,6 @@ import click
 from queuectl.cli.completion import queue_names
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-_SLOTS = 4
 
 
 def run_options(command: Decorated) -> Decorated:
@@ -29,23 +28,18 @@ def overrides(settings: dict[str, str | None]) -> dict[str, str]:
     return given
 
 
-def slots_of(slots: int | None, processes: int) -> int:
-    """Return how many slots there are in all."""
-    return max(_SLOTS, processes) if slots is None else slots
-
-
 def _is_factor(text: str) -> bool:
     return text.strip().replace(".", "", 1).isdecimal() and float(text) >= 1
 
 
 _OPTIONS = (
     click.option(
-        "--slots", "--workers", "--count", "slots", type=click.IntRange(1, 1000), metavar="N",
-        help="How many jobs run at once, over all processes.  [default: 4, or one each]",
+        "--slots", "--workers", "--count", "slots", type=click.IntRange(1, 1000), default=4, show_default=True,
+        metavar="N", help="How many jobs run at once, in each process.",
     ),
     click.option(
         "--processes", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N",
-        help="Worker processes that share the slots; one that dies is replaced.",
+        help="How many worker processes; one that dies is replaced.",
     ),
     click.option(
         "-q", "--queue", "queues", multiple=True, metavar="NAME", shell_complete=queue_names,

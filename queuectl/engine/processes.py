@@ -16,6 +16,7 @@ from queuectl.engine.launch import CannotStartError, Ended, Key, Launch, Spawner
 from queuectl.engine.mark import ON_LINUX, mark_of, process_mark, read_stat
 from queuectl.engine.output import output_name
 from queuectl.engine.reap import ExitStatus, has_exited, reap
+from queuectl.engine.signals import stops_caught
 from queuectl.engine.spawn import open_home, spawn
 from queuectl.engine.tree import Tree
 from queuectl.model.job import AttemptEnd
@@ -29,6 +30,7 @@ KILL_AGAIN_MS = LOOK_AGAIN_MS = 50
 GIVE_UP_MS = 5_000
 """After SIGKILL, on processes that can't be killed: of another user, or stuck in the kernel."""
 
+_STOPS = frozenset({"SIGINT", "SIGTERM", "SIGHUP"})
 _SHELL_CODES = {
     126: "exit code 126: the shell could not execute the command",
     127: "exit code 127: the shell did not find the command",
@@ -42,6 +44,8 @@ class _Running(msgspec.Struct, kw_only=True):
     tree: Tree
     capture: Capture
     time_out_at: int | None
+    stopped_at_start: bool
+    """A stop signal came while it was started: if it went to the whole group, it hit the child, too."""
     why: Outcome | None = None
     """Why it is being stopped."""
     kill_at: int | None = None
@@ -84,6 +88,7 @@ class Processes:
         try:
             own = environment(launch, marks, self._environment)
             capture = self._outputs.open(launch.output, frozen.max_log_bytes or 0, now)
+            stops = stops_caught()
             try:
                 pid = spawn(frozen, self._inherited | own, capture, home=self._home)
             except CannotStartError:
@@ -98,6 +103,7 @@ class Processes:
             launch=launch,
             tree=Tree(pid=pid, marks=marks),
             capture=capture,
+            stopped_at_start=stops_caught() != stops,
             time_out_at=now + frozen.timeout_ms if isinstance(frozen.timeout_ms, int) else None,
         )
         return Started(key=launch.key, pid=pid)
@@ -209,6 +215,8 @@ class Processes:
         kept = one.capture.finish(output_name(*one.launch.key))
         self._over[one.launch.key] = one.capture
         status = reap(one.tree.pid)
+        if one.stopped_at_start and status.signal in _STOPS:
+            one.why = one.why or Outcome.INTERRUPTED
         return AttemptEnd(
             outcome=one.why or status.outcome,
             pid=one.tree.pid,

@@ -17,7 +17,13 @@ OnWake = Callable[[], int | None]
 """Called once for all wake-ups that came. Returns for how many milliseconds no more of them need be heard."""
 
 _LONG_MS = 3_600_000
+_stops_caught = 0
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+
+
+def stops_caught() -> int:
+    """Return how many signals that ask this process to end it has caught so far."""
+    return _stops_caught
 
 
 class Signals:
@@ -111,5 +117,7 @@ def _now() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def _noted(number: int, frame: FrameType | None) -> None:
-    """Do nothing: the number has been written to the socket, and the loop reads it there."""
+def _noted(number: int, _frame: FrameType | None) -> None:
+    """Count a stop; which signal it was has been written to the socket, where the loop reads it."""
+    global _stops_caught  # noqa: PLW0603  of the process, like its signals
+    _stops_caught += number != signal.SIGCHLD

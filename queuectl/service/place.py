@@ -22,7 +22,6 @@ _OWN_WILL = frozenset({0, EXIT_A_JOB_DIED, EXIT_FORCED})
 class Place(msgspec.Struct):
     """Taken by one worker process after the other. Instants are monotonic, in seconds."""
 
-    slots: int
     pid: int | None = None
     """Of the worker that is here, or was here last."""
     leash: Leash | None = None

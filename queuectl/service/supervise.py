@@ -25,7 +25,7 @@ import msgspec
 from queuectl.engine.descriptors import ensure_standard_fds
 from queuectl.engine.journal import event, open_journal
 from queuectl.engine.signals import CAUGHT, Signals
-from queuectl.model.errors import QueuectlError, StoreUnavailableError, UsageError
+from queuectl.model.errors import QueuectlError, StoreUnavailableError
 from queuectl.service.context import Context
 from queuectl.service.lifeline import Leash, Lifeline, Order, Report
 from queuectl.service.place import Place
@@ -37,38 +37,30 @@ _ORDERS: tuple[Order, Order, Order] = ("1", "2", "3")
 
 
 def supervise(ctx: Context, options: RunOptions, *, processes: int) -> int:
-    """Run jobs in so many worker processes, the slots dealt out among them; with one, in this process.
+    """Run jobs in so many worker processes, each with the slots of `options`; with one, in this process.
 
     Returns what `run` does, for all of them together, when each has ended by its own will. Raises the error that
     ended them, or that lets none start. Closes the queue of `ctx`, which must not cross a fork.
     """
     if processes == 1:
         return run(ctx, options)
-    if options.slots < processes:
-        raise UsageError(f"--slots {options.slots}: expected at least one for each of {processes} processes")
     ctx.store.close()
     ensure_standard_fds()
     if options.log_format is not None:
         open_journal(options.log_format, ctx.config.log_level, ctx.config.log_file)
     event("supervisor started", pid=os.getpid(), processes=processes, slots=options.slots, db=ctx.path)
     with Signals(last=True) as signals:
-        return _Supervisor(ctx, options, dealt(options.slots, processes), signals).run()
-
-
-def dealt(slots: int, processes: int) -> list[int]:
-    """Deal slots out as evenly as can be."""
-    share, rest = divmod(slots, processes)
-    return [share + (number < rest) for number in range(processes)]
+        return _Supervisor(ctx, options, processes, signals).run()
 
 
 class _Supervisor:
     """Sleeps until a signal, a child's end, or a report."""
 
-    def __init__(self, ctx: Context, options: RunOptions, slots: Iterable[int], signals: Signals) -> None:
+    def __init__(self, ctx: Context, options: RunOptions, processes: int, signals: Signals) -> None:
         self._ctx = ctx
         self._options = options
         self._signals = signals
-        self._places = [Place(slots=number) for number in slots]
+        self._places = [Place() for _ in range(processes)]
         self._watcher = self._places[0]
         self._stops = 0
 
@@ -133,7 +125,6 @@ class _Supervisor:
 
         return msgspec.structs.replace(
             self._options,
-            slots=place.slots,
             lifeline=lifeline,
             watching=place is self._watcher,
             progress=progress if self._options.progress else None,

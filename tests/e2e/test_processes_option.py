@@ -19,10 +19,10 @@ from tests.e2e.conftest import Queuectl
 def test_many_jobs_each_once(queuectl: Queuectl) -> None:
     ran = queuectl.folder / "ran"
     enqueue(queuectl, *(f"echo {number} >> {ran}" for number in range(40)))
-    done = queuectl.run("run", "--until-idle", "--processes", "2", "--slots", "5")
+    done = queuectl.run("run", "--until-idle", "--processes", "2", "--slots", "3")
     assert done.returncode == 0, done.stderr
     assert sorted(map(int, ran.read_text().split())) == list(range(40))
-    assert sorted(re.findall(r"slots=(\d+)", done.stderr)) == ["2", "3", "5"]
+    assert sorted(re.findall(r"slots=(\d+)", done.stderr)) == ["3", "3", "3"]
     assert set(map(plain, done.stderr.splitlines())) == {
         "supervisor started", "worker started", "started", "completed", "worker stopped",
     }  # fmt: skip
@@ -136,18 +136,12 @@ def test_detached_workers_share_a_daemon(queuectl: Queuectl) -> None:
     queuectl("worker", "start", "--detach", "--processes", "2", "--count", "3")
     try:
         workers = queuectl.json("worker", "list")
-        assert sorted(worker["slots"] for worker in workers) == [1, 2]
+        assert sorted(worker["slots"] for worker in workers) == [3, 3]
         (supervisor,) = {psutil.Process(worker["pid"]).ppid() for worker in workers}
         assert os.getsid(supervisor) == supervisor
     finally:
         queuectl("worker", "stop")
     queuectl.wait_until(lambda: not psutil.pid_exists(supervisor) or dead(supervisor), "it ends, too")
-
-
-def test_fewer_slots_than_processes_are_refused(queuectl: Queuectl) -> None:
-    done = queuectl.run("run", "--slots", "2", "--processes", "3")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "expected at least one for each of 3 processes" in done.stderr
 
 
 def enqueue(queuectl: Queuectl, *commands: str, retries: int = 3) -> None:

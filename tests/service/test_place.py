@@ -6,7 +6,6 @@ import pytest
 
 from queuectl.service.lifeline import Report
 from queuectl.service.place import GIVE_UP_AFTER, LONGEST_PAUSE_S, QUICK_S, Place
-from queuectl.service.supervise import dealt
 
 READY = Report(ready=True)
 KILLED = -9
@@ -24,7 +23,7 @@ def die(place: Place, lived_s: float, report: Report = READY, code: int = KILLED
 
 @pytest.mark.parametrize("code", [0, 1, 130])
 def test_one_that_ended_by_its_own_will_is_not_replaced(code: int) -> None:
-    place = Place(slots=1)
+    place = Place()
     assert place.ended(code, READY, 5) is None
     assert place.over
     assert place.code == code
@@ -32,7 +31,7 @@ def test_one_that_ended_by_its_own_will_is_not_replaced(code: int) -> None:
 
 
 def test_one_that_dies_is_replaced_at_once_then_more_and_more_slowly() -> None:
-    place = Place(slots=1)
+    place = Place()
     assert [die(place, 1) for _ in range(8)] == [0, 1, 2, 4, 8, 16, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
     assert die(place, QUICK_S) == 0
     assert die(place, 1) == 1
@@ -40,7 +39,7 @@ def test_one_that_dies_is_replaced_at_once_then_more_and_more_slowly() -> None:
 
 
 def test_one_that_says_what_is_wrong_leaves_it_time_to_pass() -> None:
-    place = Place(slots=1)
+    place = Place()
     busy = Report(ready=True, error="q.db is busy")
     assert [die(place, 1, busy, code=4) for _ in range(3)] == [1, 2, 4]
     assert str(place.error) == "q.db is busy"
@@ -49,7 +48,7 @@ def test_one_that_says_what_is_wrong_leaves_it_time_to_pass() -> None:
 
 
 def test_a_place_is_hopeless_when_nobody_gets_as_far_as_to_register() -> None:
-    place = Place(slots=1)
+    place = Place()
     for _ in range(GIVE_UP_AFTER - 1):
         die(place, 1, Report(), code=-11)
         assert place.error is None
@@ -60,12 +59,7 @@ def test_a_place_is_hopeless_when_nobody_gets_as_far_as_to_register() -> None:
 
 
 def test_one_that_dies_while_everything_stops_is_not_replaced() -> None:
-    place = Place(slots=1)
+    place = Place()
     assert place.ended(KILLED, READY, 5, stopping=True) == "SIGKILL"
     assert place.over
     assert place.code == 130
-
-
-def test_slots_are_dealt_out_evenly() -> None:
-    assert dealt(10, 4) == [3, 3, 2, 2]
-    assert dealt(4, 4) == [1, 1, 1, 1]

@@ -10,7 +10,7 @@ import click
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import already_read, database_option, open_queue_for
 from queuectl.cli.progress import tally
-from queuectl.cli.run_options import overrides, run_options, slots_of
+from queuectl.cli.run_options import overrides, run_options
 from queuectl.service.context import Context
 from queuectl.service.run import RunOptions
 from queuectl.service.supervise import supervise
@@ -22,7 +22,7 @@ from queuectl.service.supervise import supervise
     queuectl run
     queuectl run jobs.d/ --watch --slots 8
     queuectl run --until-idle --queue images --queue mail
-    queuectl run --slots 64 --processes 8
+    queuectl run --slots 8 --processes 8
     """,
 )
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
@@ -32,7 +32,7 @@ from queuectl.service.supervise import supervise
 def command(
     *,
     paths: tuple[Path, ...],
-    slots: int | None,
+    slots: int,
     processes: int,
     watch: bool,
     queues: tuple[str, ...],
@@ -52,7 +52,7 @@ def command(
             _apply(ctx, paths)
         with tally(wanted=until_idle and ctx.config.log_file is not None) as progress:
             options = RunOptions(
-                slots=slots_of(slots, processes),
+                slots=slots,
                 queues=queues,
                 until_idle=until_idle,
                 watch=paths if watch else (),

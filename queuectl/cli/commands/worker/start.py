@@ -9,7 +9,7 @@ import click
 
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue
-from queuectl.cli.run_options import overrides, run_options, slots_of
+from queuectl.cli.run_options import overrides, run_options
 from queuectl.cli.shown import plural
 from queuectl.service.context import Context
 from queuectl.service.daemon import detach
@@ -30,7 +30,7 @@ from queuectl.service.supervise import supervise
 @database_option
 def command(
     *,
-    slots: int | None,
+    slots: int,
     processes: int,
     detached: bool,
     queues: tuple[str, ...],
@@ -43,7 +43,6 @@ def command(
     The same as 'queuectl run' without a PATH: it also fires the schedules of the queue.
     """
     given = overrides(settings)
-    slots = slots_of(slots, processes)
     with open_queue(create=True, overrides=given) as ctx:
         if not detached:
             options = RunOptions(slots=slots, queues=queues, until_idle=until_idle, log_format=log_format)
