@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VERSIONS := 3.11 3.12 3.13 3.14
 RUN_DB := .queuectl/queue.db
 
-.PHONY: help setup run test test-all lint format docs bench bench-smoke clean
+.PHONY: help setup run test test-all faults soak fuzz lint format docs bench bench-smoke clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ test-all: ## Run all tests on every Python ≥ 3.11 found
 			$(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON=python$$version || exit 1; \
 		else echo "== Python $$version: not on this machine"; fi; \
 	done
+
+faults: setup ## Provoke every fault of the catalogue and torment workers for a minute (8 minutes)
+	$(BIN)/python -m pytest tests/faults --timeout 300 $(FAULTS)
+
+soak: setup ## The same with the times of a real queue, the torment for longer: make soak MINUTES=60
+	SOAK_MINUTES=$(or $(MINUTES),60) $(BIN)/python -m pytest tests/faults --timeout 0 $(FAULTS)
 
 lint: setup ## Check style, types and the import contract
 	$(BIN)/ruff check .

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from tests.e2e.conftest import DEADLINE_S, Queuectl
+from tests.command import DEADLINE_S, Queuectl
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Queuectl
+from tests.command import Queuectl
 
 ROOT = Path(__file__).parents[2]
 ONE_SHOTS = {"greeting", "tools", "surroundings"}

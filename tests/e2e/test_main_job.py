@@ -11,7 +11,7 @@ from itertools import pairwise
 import psutil
 import pytest
 
-from tests.e2e.conftest import Queuectl
+from tests.command import Queuectl
 
 NAP = str(100_000 + os.getpid())
 """Seconds that nobody else's `sleep` on this machine sleeps."""

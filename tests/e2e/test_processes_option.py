@@ -13,7 +13,7 @@ import psutil
 from queuectl.model.worker import Worker
 from queuectl.queue import Queue
 from queuectl.store.store import Store
-from tests.e2e.conftest import Queuectl
+from tests.command import Queuectl
 
 
 def test_many_jobs_each_once(queuectl: Queuectl) -> None:

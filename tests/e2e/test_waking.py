@@ -8,7 +8,7 @@ import pytest
 
 from queuectl.queue import Queue
 from queuectl.service import dead_letters, queues, specs, workers
-from tests.e2e.conftest import Queuectl
+from tests.command import Queuectl
 
 NEVER = {"QUEUECTL_POLL_INTERVAL": "12h", "QUEUECTL_HEARTBEAT": "12h", "QUEUECTL_LEASE": "48h"}
 

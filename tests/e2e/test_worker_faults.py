@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-from tests.e2e.conftest import Queuectl
+from tests.command import Queuectl
 
 
 def test_a_queue_that_is_moved_away_stops_its_worker(queuectl: Queuectl) -> None:
