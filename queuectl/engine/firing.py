@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from queuectl.engine.flows import grow
 from queuectl.model.config import Config
 from queuectl.model.fire import Fire, StoredSpec
 from queuectl.model.job import NewJob
@@ -134,6 +135,10 @@ class _Firing:
             self._entered([entry for entry in entries if entry.planned.run_at is not None])
         )
         self._store.fires.link_all(fires)
+        needed = self._store.flows.needed_specs({fire.spec for fire in fires if fire.job_id})
+        for fire in fires:
+            if fire.job_id and fire.spec in needed:
+                grow(self._store, self._config, [(fire.spec, fire.job_id)], now=self._now, fire_at=fire.due_at)
         latest = {fire.spec: fire.due_at for fire in fires if fire.job_id}  # they come in their order
         self._store.specs.advance_all(list(self._moves(latest)))
         return [*stretches, *fires]
@@ -164,7 +169,7 @@ class _Firing:
         """Do about the other jobs of its spec what `overlap` says, and make its own."""
         meeting = meet(
             entry.schedule.overlap,
-            self._store.jobs.open_of_spec(entry.name),
+            self._store.jobs.in_the_way_of(entry.name),
             caught_up=entry.planned.outcome is FireOutcome.CAUGHT_UP,
             due=self._ready(entry) is JobState.PENDING,
         )
@@ -190,6 +195,7 @@ class _Firing:
             fire_at=due_at,
             expires_at=None if within is None else due_at + within,
             reason=meeting.reason,
+            blocked_by=meeting.blocked_by,
         )
 
     def _moves(self, fired: dict[str, int]) -> Iterator[Advance]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from queuectl.model.spec import JobSpec
-from queuectl.model.states import JobState, Outcome
+from queuectl.model.states import BlockedBy, JobState, Outcome
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -22,6 +22,10 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fire_at: int | None = None
     """The due instant that it was made for."""
     reason: str | None = None
+    flow: int | None = None
+    """The flow that it is part of: the id of the job that this began with."""
+    blocked_by: BlockedBy | None = None
+    """What a blocked job waits for."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -51,6 +55,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     created_at: int
     updated_at: int
     finished_at: int | None
+    flow: int | None = None
+    """The flow that it is part of: the id of the job that this began with."""
+    blocked_by: BlockedBy | None = None
+    """What a blocked job waits for."""
 
     @property
     def queue(self) -> str:

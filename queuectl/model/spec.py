@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from queuectl.model.flow import Need
 from queuectl.model.states import CatchUp, Overlap
 
 DEFAULT_QUEUE = "default"
@@ -119,6 +120,8 @@ class JobSpec(
     kill_after_ms: int | None = None
     exit_codes: ExitCodes = ExitCodes()
     max_log_bytes: int | None = None
+    needs: tuple[Need, ...] = ()
+    """Runs only in flows, when these have ended."""
     keep: Mapping[Literal["completed", "dead", "cancelled"], Keep] = {}
     paused: bool = False
     """The schedule makes no jobs."""

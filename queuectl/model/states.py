@@ -31,6 +31,15 @@ FINAL = frozenset({JobState.COMPLETED, JobState.DEAD, JobState.CANCELLED})
 """States that a job leaves only when somebody retries it."""
 
 
+class BlockedBy(StrEnum):
+    """What a blocked job waits for."""
+
+    SPEC = "spec"
+    """The earlier job of its spec, or that one's flow."""
+    NEEDS = "needs"
+    """The jobs that it needs."""
+
+
 class Outcome(StrEnum):
     """How an attempt ended."""
 

@@ -77,6 +77,8 @@ def _text(name: str, value: Any) -> str | None:
             return format_duration(value)
         case int() if name.endswith("_bytes"):
             return format_size(value)
+        case tuple() if name == "needs":
+            return ", ".join(map(str, value)) or None
         case tuple():
             return "; ".join(value) if name == "cron" else shlex.join(value)
         case str() if name == "env":

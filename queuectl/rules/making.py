@@ -5,7 +5,7 @@ from __future__ import annotations
 from queuectl.model.config import Config
 from queuectl.model.job import NewJob
 from queuectl.model.spec import JobSpec
-from queuectl.model.states import JobState
+from queuectl.model.states import BlockedBy, JobState
 from queuectl.rules.freeze import freeze
 
 
@@ -20,6 +20,8 @@ def job_of(
     expires_at: int | None = None,
     reason: str | None = None,
     key: str | None = None,
+    blocked_by: BlockedBy | None = None,
+    flow: int | None = None,
 ) -> NewJob:
     """Return the job that runs `spec` as it is now; `version` is None for an ad-hoc one. Instants in ms."""
     return NewJob(
@@ -32,4 +34,6 @@ def job_of(
         expires_at=expires_at,
         fire_at=fire_at,
         reason=reason,
+        blocked_by=blocked_by,
+        flow=flow,
     )

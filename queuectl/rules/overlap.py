@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from queuectl.model.job import Job
-from queuectl.model.states import JobState, Overlap
+from queuectl.model.states import BlockedBy, JobState, Overlap
 
 
 class Meeting(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,6 +15,7 @@ class Meeting(msgspec.Struct, frozen=True, kw_only=True):
 
     state: JobState | None
     reason: str | None = None
+    blocked_by: BlockedBy | None = None
     cancel: tuple[int, ...] = ()
     """Ids of the jobs that it replaces."""
 
@@ -33,8 +34,14 @@ def meet(overlap: Overlap, unfinished: Sequence[Job], *, caught_up: bool, due: b
         return Meeting(
             state=JobState.BLOCKED if blocking else ready,
             reason=f"waits until job {newest.id} has stopped" if blocking else None,
+            blocked_by=BlockedBy.SPEC if blocking else None,
             cancel=tuple(job.id for job in unfinished),
         )
     if overlap is Overlap.QUEUE or (caught_up and all(job.fire_at is not None for job in unfinished)):
-        return Meeting(state=JobState.BLOCKED, reason=f"waits for job {newest.id} of the same spec")
+        what = "of the same spec" if newest.spec == unfinished[0].spec else f"of its flow ({newest.spec})"
+        return Meeting(
+            state=JobState.BLOCKED,
+            reason=f"waits for job {newest.id} {what}",
+            blocked_by=BlockedBy.SPEC,
+        )
     return Meeting(state=None, reason=f"job {newest.id} is still {newest.state}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from queuectl.model.fire import StoredSpec
 from queuectl.model.job import Job
 from queuectl.model.spec import JobSpec, LoadedSpec, schedule_zone
 from queuectl.rules.changes import Change, changes
+from queuectl.rules.needs import refuse_faults, users
 from queuectl.rules.once import NO_STEP, JobStep, step_of
 
 _NAMED_AT_MOST = 5
@@ -61,6 +62,8 @@ class PlannedSpec(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def job_action(self) -> str | None:
         """What becomes of its job, for people: `runs once now`, `job 12 goes back to pending`."""
+        if self.spec.needs:
+            return f"runs after {', '.join(map(str, self.spec.needs))}"
         return str(self.job) or None
 
 
@@ -114,12 +117,13 @@ def plan(
     """
     if not adopt:
         _refuse_names_of_others(loaded, held, source)
+    gone = [] if is_part else _not_in_files(loaded, held, source)
+    _check_needs(loaded, held, {stored.name for stored in gone} if prune else set())
     ordered = sorted(loaded, key=lambda one: one.spec.name or "")
     planner = _Planner(held, source, config, now, last_jobs, is_part)
     created = [planner.created(one) for one in ordered if _is_new(one, held)]
     known = [(one, held[one.spec.name or ""]) for one in ordered if not _is_new(one, held)]
     updated = [planner.updated(one, stored) for one, stored in known]
-    gone = [] if is_part else _not_in_files(loaded, held, source)
     return Plan(
         source=source,
         is_part=is_part,
@@ -146,6 +150,16 @@ def _refuse_names_of_others(
         f"{named}: held by the source {' and '.join(repr(owner) for owner in owners)}, not by '{source}'; "
         f"--adopt moves {'it' if len(foreign) == 1 else 'them'} here, --source names the one that is meant"
     )
+
+
+def _check_needs(loaded: Sequence[LoadedSpec], held: Mapping[str, StoredSpec], pruned: Collection[str]) -> None:
+    live = {stored.name: stored for stored in held.values() if stored.pruned_at is None}
+    there = {one.spec.name for one in loaded}
+    others = {name: stored.spec for name, stored in live.items() if name not in pruned and name not in there}
+    refuse_faults(loaded, others)
+    for name in sorted(pruned):
+        if by := users(name, others):
+            raise ConflictError(f"'{name}' can't be pruned: '{by[0]}' ({live[by[0]].file}) needs it")
 
 
 def _is_new(one: LoadedSpec, held: Mapping[str, StoredSpec]) -> bool:

@@ -14,6 +14,7 @@ from queuectl.model.errors import ConflictError
 from queuectl.model.fire import StoredSpec
 from queuectl.model.job import Job
 from queuectl.model.spec import JobSpec, LoadedSpec
+from queuectl.rules.needs import refuse_faults
 from queuectl.rules.plan import Plan
 from queuectl.rules.plan import plan as pure_plan
 from queuectl.service.carry_out import carry_out
@@ -53,8 +54,12 @@ def read(paths: Sequence[Path], config: Config) -> Loaded:
 
 
 def validate(paths: Sequence[Path], config: Config, *, now: int) -> Validated:
-    """Read spec files and look for what was probably not meant; needs no queue. InvalidSpecError as in `read`."""
+    """Read spec files and look for what was probably not meant; needs no queue. InvalidSpecError as in `read`.
+
+    Whether what is needed is there can be told of folders alone.
+    """
     loaded = read(paths, config)
+    refuse_faults(loaded.specs, {} if all(path.is_dir() for path in paths) else None)
     warnings = _warnings(((one.spec, one.file) for one in loaded.specs), config, now)
     return Validated(specs=loaded.specs, ignored=loaded.ignored, warnings=warnings)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from queuectl.engine.flows import grow
 from queuectl.model.errors import ConflictError
 from queuectl.model.job import NewJob
-from queuectl.model.states import WAITING, JobState
+from queuectl.model.states import WAITING, BlockedBy, JobState
 from queuectl.rules.freeze import freeze
 from queuectl.rules.identity import digest
 from queuectl.rules.making import job_of
@@ -97,6 +98,7 @@ def _make(ctx: Context, planned: Sequence[PlannedSpec], versions: Mapping[str, i
     """Make the jobs of specs without a schedule, and remember what they are for."""
     news = [_new_job(ctx, one, versions[one.name], now) for one in planned]
     ids = ctx.store.specs.make_jobs(news, now=now)
+    grow(ctx.store, ctx.config, [(spec, job_id) for (spec, _), job_id in ids.items()], now=now)
     ctx.store.specs.mark_all_done([(one.name, digest(one.spec), ids[one.name, None]) for one in planned])
 
 
@@ -111,6 +113,7 @@ def _new_job(ctx: Context, planned: PlannedSpec, version: int, now: int) -> NewJ
         state=JobState.BLOCKED if follows else ready,
         run_at=step.run_at or now,
         reason=f"waits for job {step.job_id} of the same spec" if follows else None,
+        blocked_by=BlockedBy.SPEC if follows else None,
     )
 
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from queuectl.engine.firing import fire_spec
+from queuectl.engine.flows import grow
 from queuectl.model.errors import ConflictError, UnknownError
 from queuectl.model.fire import StoredSpec
 from queuectl.model.job import Job
 from queuectl.model.states import WAITING, JobState
 from queuectl.rules.identity import digest
 from queuectl.rules.making import job_of
+from queuectl.rules.needs import users
 from queuectl.rules.nearest import did_you_mean
 from queuectl.service.context import Context
 
@@ -66,6 +68,8 @@ def delete(ctx: Context, name: str) -> StoredSpec:
     """Live → pruned, by hand. Its file, where there is one, brings it back with the next apply."""
     with ctx.store.transaction():
         stored = get_spec(ctx, name)
+        if by := users(name, {one.name: one.spec for one in ctx.store.specs.list()}):
+            raise ConflictError(f"spec '{name}' is needed by {', '.join(map(repr, by))}; delete that first")
         prune(ctx, stored, now=ctx.now())
     return stored
 
@@ -113,6 +117,7 @@ def _trigger(ctx: Context, stored: StoredSpec) -> Job:
     job = ctx.store.jobs.enqueue(new, now=now)
     if job is None:
         raise ConflictError(f"spec '{stored.name}': its job was not made")
+    grow(ctx.store, ctx.config, [(stored.name, job.id)], now=now)
     if stored.spec.schedule is None:
         ctx.store.specs.mark_done(stored.name, digest=digest(stored.spec), job_id=job.id)
     return job

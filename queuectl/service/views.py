@@ -49,6 +49,7 @@ def job_view(job: Job) -> View:
         "exit_code": job.exit_code,
         "failures": job.failures,
         "reason": job.reason,
+        "flow": job.flow,
     }
 
 
@@ -249,6 +250,7 @@ def _how(spec: JobSpec) -> View:
         "backoff": _backoff(spec.backoff),
         "exit_codes": _exit_codes(spec.exit_codes),
         "max_log": _size(spec.max_log_bytes),
+        "needs": [{"job": need.job, "on": need.on} for need in spec.needs],
         "keep": {state: _keep(keep) for state, keep in spec.keep.items()},
     }
 

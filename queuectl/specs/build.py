@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from queuectl.model.flow import Need
 from queuectl.model.spec import (
     BASH,
     DEFAULT_SHELL,
@@ -225,6 +227,14 @@ def _age_or_count(value: str | int, here: _Here) -> Keep:
     return Keep(count=value) if isinstance(value, int) else Keep(for_ms=_duration(value, here))
 
 
+def _needs(value: list[Any], here: _Here) -> tuple[Need, ...]:
+    needs = tuple(Need(job=one) if isinstance(one, str) else Need(**one) for one in value)
+    twice = next((name for name, count in Counter(need.job for need in needs).items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(f"'{twice}' stands there twice")
+    return needs
+
+
 _READERS: dict[str, tuple[str, _Reader]] = {
     "description": ("description", _as_is),
     "owner": ("owner", _as_is),
@@ -245,6 +255,7 @@ _READERS: dict[str, tuple[str, _Reader]] = {
     "kill_after": ("kill_after_ms", _duration_or_zero),
     "exit_codes": ("exit_codes", _exit_codes),
     "max_log": ("max_log_bytes", _size),
+    "needs": ("needs", _needs),
     "keep": ("keep", _keep),
     "paused": ("paused", _as_is),
 }

@@ -7,6 +7,8 @@ from queuectl.specs.places import PlacedDict
 MERGED_BY_KEY = frozenset({"env", "labels", "backoff", "keep"})
 """Any other field is replaced as a whole."""
 
+_TIMED = frozenset({"schedule", "run_at", "paused"})
+"""What a job that needs others can't have."""
 _OTHER = {"schedule": "run_at", "run_at": "schedule"}
 
 
@@ -14,12 +16,14 @@ def with_defaults(own: PlacedDict, defaults: PlacedDict | None) -> PlacedDict:
     """`own` with what `defaults` add to it; neither is changed.
 
     A default gives way to what excludes it: a schedule to the job's own run_at and the other way round, a shell to
-    a command that is a list.
+    a command that is a list, a schedule to needs.
     """
     if not defaults:
         return own
     merged = own.copied()
     for key, value in defaults.items():
+        if "needs" in own and key in _TIMED:
+            continue
         if _OTHER.get(key) in own or (key == "shell" and isinstance(own.get("command"), list)):
             continue
         if key not in merged:

@@ -12,9 +12,10 @@ import msgspec
 from queuectl.model.errors import StoreInvalidError
 from queuectl.model.job import AttemptEnd, Job, NewJob
 from queuectl.model.spec import JobSpec, Keep
-from queuectl.model.states import JobState
+from queuectl.model.states import BlockedBy, JobState
 from queuectl.model.transition import Transition
 from queuectl.store.database import Database, Row
+from queuectl.store.flows import Flows
 from queuectl.store.listing import ANY_JOB, JobFilter, newest
 
 QUARANTINED_FROM = 2
@@ -31,6 +32,7 @@ class Jobs:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._flows = Flows(database)
 
     def enqueue(self, new: NewJob, *, now: int) -> Job | None:
         """Nothing → `new.state`. None when a job with the same key exists already."""
@@ -81,6 +83,13 @@ class Jobs:
     def open_of_spec(self, spec: str) -> Sequence[Job]:
         """Return the jobs of a spec that aren't final, oldest first."""
         return [_job(row) for row in self._db.run("open_jobs_of_spec", spec=spec)]
+
+    def in_the_way_of(self, spec: str) -> Sequence[Job]:
+        """Return the open jobs of a spec, and of the flow that its latest job is in where anything happens there.
+
+        Oldest first, but what waits for its needs before all others.
+        """
+        return [_job(row) for row in self._db.run("jobs_in_the_way", spec=spec)]
 
     def counts(self) -> dict[JobState, int]:
         """Return how many jobs each state has; all states are there."""
@@ -154,6 +163,8 @@ class Jobs:
                 now=now,
             )
             if held:
+                if transition.finished:
+                    self._settle(held, transition.state, now)
                 if transition.state is JobState.PENDING:
                     self._db.announce()
                 self._db.run(
@@ -191,6 +202,7 @@ class Jobs:
         with self._db.transaction():
             expired = [_job(row) for row in self._db.run("expire", now=now, reason=reason, limit=limit)]
             for job in expired:
+                self._settle_one(job.id, job.flow, JobState.CANCELLED, now)
                 self._keep_as_own_spec_says(job, now)
                 self._db.run("expire_fire", job_id=job.id, reason=reason)
         return [job.id for job in expired]
@@ -204,6 +216,7 @@ class Jobs:
             cancelled = self._told(self._db.run("cancel_waiting", id=job_id, reason=reason, now=now))
             if cancelled is None:
                 return self._told(self._db.run("request_cancel", id=job_id, reason=reason, now=now))
+            self._settle_one(cancelled.id, cancelled.flow, JobState.CANCELLED, now)
             self._keep_as_own_spec_says(cancelled, now)
             return cancelled
 
@@ -212,11 +225,15 @@ class Jobs:
         return [row["id"] for row in self._db.run("cancel_requests", worker=worker)]
 
     def retry(self, job_id: int, frozen: JobSpec, spec_version: int | None, *, now: int) -> Job | None:
-        """Dead or cancelled → pending with failures at 0, to run `frozen`. None when it is neither."""
+        """Dead or cancelled → pending with failures at 0, to run `frozen`; blocked, where it needs others that haven't
+        ended so. None when it is neither dead nor cancelled."""
         with self._db.transaction():
-            return self._told(
-                self._db.run("retry", id=job_id, spec_version=spec_version, now=now, **_frozen(frozen))
-            )
+            rows = self._db.run("retry", id=job_id, spec_version=spec_version, now=now, **_frozen(frozen))
+            if rows and rows[0]["flow"] is not None:
+                self._flows.resume(job_id, now=now)
+                again = self._flows.block_again(job_id, now=now)
+                rows = [again] if again else rows
+            return self._told(rows)
 
     def hurry(self, job_id: int, *, now: int) -> Job | None:
         """Failed → pending at once, instead of after its backoff. None when it isn't failed."""
@@ -250,6 +267,22 @@ class Jobs:
         """Tell whether anything is pending, processing or waiting for a retry. `queues` empty: all."""
         return bool(self._db.run("busy", queues=_array(queues or None))[0]["busy"])
 
+    def _settle(self, ended: Sequence[Row], state: JobState, now: int) -> None:
+        for row in ended:
+            self._settle_one(row["id"], row["flow"], state, now)
+
+    def _settle_one(self, job_id: int, flow: int | None, state: JobState, now: int) -> None:
+        """Let the end of a job have its effect on its flow; what can't run any more because of it is cancelled."""
+        if flow is None:
+            return
+        never = [(one, job_id) for one in self._flows.settle(job_id, state, now=now)]
+        for one, cause in never:  # it grows: those that need one which never runs never run either
+            reason = f"not needed: job {cause} has {'completed' if cause == job_id else 'not run'}"
+            for row in self._db.run("cancel_waiting", id=one, reason=reason, now=now):
+                self._keep_as_own_spec_says(_job(row), now)
+                self._flows.settle(one, JobState.CANCELLED, now=now)
+                never += [(user, one) for user in self._flows.users_left(one)]
+
     def _told(self, rows: Sequence[Row]) -> Job | None:
         """Announce a job that is new to the workers, or changed for them."""
         if rows:
@@ -280,7 +313,8 @@ class Jobs:
             try:
                 yield _job(row)
             except StoreInvalidError as error:
-                self._db.run("bury_damaged", id=row["id"], reason=str(error), now=now)
+                buried = self._db.run("bury_damaged", id=row["id"], reason=str(error), now=now)
+                self._settle(buried, JobState.DEAD, now)
 
 
 def as_made(new: NewJob, job_id: int, now: int) -> Job:
@@ -305,6 +339,8 @@ def as_made(new: NewJob, job_id: int, now: int) -> Job:
         created_at=now,
         updated_at=now,
         finished_at=None,
+        flow=new.flow,
+        blocked_by=new.blocked_by,
     )
 
 
@@ -329,6 +365,8 @@ def _shared(new: NewJob) -> Row:
         "expires_at": new.expires_at,
         "fire_at": new.fire_at,
         "reason": new.reason,
+        "blocked_by": new.blocked_by,
+        "flow": new.flow,
     }
 
 
@@ -393,4 +431,6 @@ def _job(row: Row) -> Job:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         finished_at=row["finished_at"],
+        flow=row["flow"],
+        blocked_by=row["blocked_by"] and BlockedBy(row["blocked_by"]),
     )

@@ -108,7 +108,9 @@ class Specs:
             written = self._db.run(
                 "write_specs", specs=_json(rows), source=source, apply_id=apply_id, now=now
             )
-            self._db.run("record_spec_versions", names=_json([row[0] for row in rows]))
+            names = [row[0] for row in rows]
+            self._db.run("record_spec_versions", names=_json(names))
+            self._write_needs(specs, names)
             self._db.announce()
         return {row["name"]: row["version"] for row in written}
 
@@ -218,6 +220,16 @@ class Specs:
         """Forget what a spec without a schedule made its latest job for: that job was taken back unrun."""
         self._db.run("forget_done", name=name)
 
+    def _write_needs(self, specs: Sequence[WrittenSpec], names: Sequence[str | None]) -> None:
+        self._db.run("forget_spec_needs", names=_json(names))
+        needs = [(one.spec.name, need.job, need.on) for one in specs for need in one.spec.needs]
+        if needs:
+            self._db.run("write_spec_needs", needs=_json(needs))
+
+    def below(self, name: str) -> Sequence[StoredSpec]:
+        """Return the specs that need this one, directly or not."""
+        return [_stored(row) for row in self._db.run("specs_below", name=name)]
+
     def _told(self, rows: Sequence[Row]) -> bool:
         if rows:
             self._db.announce()
@@ -246,6 +258,8 @@ def _columns(new: NewJob) -> tuple[Any, ...]:
         new.expires_at,
         new.fire_at,
         new.reason,
+        new.blocked_by,
+        new.flow,
     )
 
 

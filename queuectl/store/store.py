@@ -9,6 +9,7 @@ from typing import Self
 from queuectl.store.attempts import Attempts
 from queuectl.store.database import Database
 from queuectl.store.fires import Fires
+from queuectl.store.flows import Flows
 from queuectl.store.history import History
 from queuectl.store.jobs import Jobs
 from queuectl.store.queues import Queues
@@ -29,6 +30,7 @@ class Store:
         self.database = database
         self.attempts = Attempts(database)
         self.jobs = Jobs(database)
+        self.flows = Flows(database)
         self.history = History(database)
         self.specs = Specs(database)
         self.fires = Fires(database)

@@ -59,6 +59,7 @@ def test_a_job_that_waits(bench: Bench) -> None:
         "exit_code": None,
         "failures": 0,
         "reason": None,
+        "flow": None,
     }
 
 
@@ -113,6 +114,7 @@ def test_everything_of_a_job_that_died(ctx: Context, bench: Bench) -> None:
         "backoff": {"base": "2s", "factor": 2.0, "max": "1h", "jitter": 0.1},
         "exit_codes": {"success": [0, "3-5"], "snooze": [75], "snooze_for": "1m"},
         "max_log": 1_500_000,
+        "needs": [],
         "keep": {"dead": 9, "completed": "7d"},
         "attempts": [
             {

@@ -102,6 +102,7 @@ FEATURES = {
     "labels": "labels: {a: x}",
     "command": "command: other",
     "shell": "shell: bash",
+    "needs": "needs: [fetch, {job: load, on: dead}]",
     "cwd": "cwd: /other",
     "env": "env: {A: 1}",
     "env.from_env": "env: {A: {from_env: B}}",

@@ -11,7 +11,7 @@ import pytest
 
 from queuectl.model.job import AttemptEnd, Job, NewJob
 from queuectl.model.spec import JobSpec
-from queuectl.model.states import JobState, Outcome
+from queuectl.model.states import BlockedBy, JobState, Outcome
 from queuectl.model.transition import Transition
 from queuectl.store.store import Store
 
@@ -49,6 +49,8 @@ class Bench:
         """A pending job of `true`; a field of NewJob or of JobSpec may be changed."""
         fields: dict[str, Any] = {"state": JobState.PENDING, "run_at": now}
         fields |= {name: changes.pop(name) for name in tuple(changes) if name in NewJob.__slots__}
+        if fields["state"] is JobState.BLOCKED:
+            fields.setdefault("blocked_by", BlockedBy.SPEC)
         fields.setdefault("frozen", JobSpec(**{"command": "true", "retries": 3} | changes))
         job = self.store.jobs.enqueue(NewJob(**fields), now=now)
         assert job is not None

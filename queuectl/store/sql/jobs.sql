@@ -1,18 +1,18 @@
 -- name: enqueue
 -- A job that wasn't there → blocked, scheduled or pending. An existing key: no row.
 INSERT INTO jobs (key, spec, spec_version, frozen, state, queue, priority, run_at, expires_at, fire_at, reason,
-                  created_at, updated_at)
+                  blocked_by, flow, created_at, updated_at)
 VALUES (:key, :spec, :spec_version, :frozen, :state, :queue, :priority, :run_at, :expires_at, :fire_at, :reason,
-        :now, :now)
+        :blocked_by, :flow, :now, :now)
 ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING
 RETURNING id;
 
 -- name: enqueue_many
 -- The same for jobs that have all but their key and frozen spec in common; :jobs is an array of those two.
 INSERT INTO jobs (key, spec, spec_version, frozen, state, queue, priority, run_at, expires_at, fire_at, reason,
-                  created_at, updated_at)
+                  blocked_by, flow, created_at, updated_at)
 SELECT value ->> 0, :spec, :spec_version, value ->> 1, :state, :queue, :priority, :run_at, :expires_at, :fire_at,
-       :reason, :now, :now
+       :reason, :blocked_by, :flow, :now, :now
 FROM json_each(:jobs) AS job
 WHERE TRUE
 ORDER BY job.key
@@ -69,7 +69,7 @@ RETURNING *;
 -- name: bury_damaged
 -- processing → dead: what is to be run can't be read.
 UPDATE jobs SET state = 'dead', reason = :reason, finished_at = :now, updated_at = :now
-WHERE id = :id AND state = 'processing';
+WHERE id = :id AND state = 'processing' RETURNING id, flow;
 
 -- name: finish
 -- processing → completed, failed, dead, cancelled, pending or scheduled; only by the worker and attempt that hold it.
@@ -79,7 +79,7 @@ SET state = :state, run_at = COALESCE(:run_at, run_at), failures = :failures, lo
     finished_at = CAST(:finished_at AS INTEGER), updated_at = :now
 WHERE id = :id AND state = 'processing' AND worker_id = :worker AND attempt = :attempt
   AND cancel_requested_at IS NOT DISTINCT FROM CAST(:cancel_requested_at AS INTEGER)
-RETURNING id;
+RETURNING id, flow;
 
 -- name: promote
 -- scheduled or failed → pending, when due.
@@ -97,22 +97,33 @@ WHERE state = 'failed' AND state IN ('scheduled', 'failed') AND run_at > :now AN
 RETURNING id;
 
 -- name: unblock
--- blocked → pending (or scheduled, when not due yet): the oldest of each spec that has no other open job. The specs
--- are found one by one, past all jobs of the one before.
+-- blocked → pending (or scheduled, when not due yet): the oldest of each spec that has no other open job, also none in
+-- the flow that began with its job before. The specs are found one by one, past all jobs of the one before.
 WITH RECURSIVE waiting (spec) AS (
-    SELECT MIN(spec) FROM jobs WHERE state = 'blocked'
+    SELECT MIN(spec) FROM jobs WHERE state = 'blocked' AND blocked_by = 'spec'
     UNION ALL
-    SELECT (SELECT MIN(b.spec) FROM jobs b WHERE b.state = 'blocked' AND b.spec > waiting.spec)
+    SELECT (SELECT MIN(b.spec) FROM jobs b WHERE b.state = 'blocked' AND b.blocked_by = 'spec' AND b.spec > waiting.spec)
     FROM waiting WHERE waiting.spec IS NOT NULL
+), first (id, spec) AS (
+    SELECT (SELECT MIN(b.id) FROM jobs b WHERE b.spec = w.spec AND b.state = 'blocked' AND b.blocked_by = 'spec'), w.spec
+    FROM waiting w WHERE w.spec IS NOT NULL
 )
 UPDATE jobs
-SET state = CASE WHEN run_at > :now THEN 'scheduled' ELSE 'pending' END, reason = NULL, updated_at = :now
+SET state = CASE WHEN run_at > :now THEN 'scheduled' ELSE 'pending' END, blocked_by = NULL, reason = NULL,
+    updated_at = :now
 WHERE state = 'blocked' AND id IN (
-    SELECT (SELECT MIN(b.id) FROM jobs b WHERE b.spec = w.spec AND b.state = 'blocked')
-    FROM waiting w
-    WHERE w.spec IS NOT NULL AND NOT EXISTS (
+    SELECT f.id FROM first f
+    WHERE NOT EXISTS (
         SELECT 1 FROM jobs o
-        WHERE o.spec = w.spec AND o.state IN ('scheduled', 'pending', 'processing', 'failed')))
+        WHERE o.spec = f.spec AND o.state IN ('scheduled', 'pending', 'processing', 'failed'))
+      AND NOT EXISTS (
+        SELECT 1 FROM jobs o
+        WHERE o.flow = (
+            SELECT b.flow FROM jobs b
+            WHERE b.id = (SELECT MAX((SELECT MAX(e.id) FROM jobs e
+                WHERE e.spec = f.spec AND e.state = ends.column1 AND e.id < f.id))
+                FROM (VALUES ('completed'), ('dead'), ('cancelled')) AS ends))
+          AND o.state IN ('scheduled', 'pending', 'processing', 'failed')))
 RETURNING id;
 
 -- name: expire
@@ -176,6 +187,23 @@ RETURNING *;
 SELECT * FROM jobs
 WHERE spec = :spec AND state IN ('blocked', 'scheduled', 'pending', 'processing', 'failed') ORDER BY id;
 
+-- name: jobs_in_the_way
+WITH latest (flow) AS (
+    SELECT flow FROM jobs WHERE id = (
+        SELECT MAX((SELECT MAX(e.id) FROM jobs e WHERE e.spec = :spec AND e.state = states.column1))
+        FROM (VALUES ('blocked'), ('scheduled'), ('pending'), ('processing'), ('failed'), ('completed'), ('dead'),
+            ('cancelled')) AS states)
+)
+SELECT * FROM jobs WHERE id IN (
+    SELECT id FROM jobs
+    WHERE spec = :spec AND state IN ('blocked', 'scheduled', 'pending', 'processing', 'failed')
+    UNION ALL
+    SELECT id FROM jobs
+    WHERE flow = (SELECT flow FROM latest) AND state IN ('blocked', 'scheduled', 'pending', 'processing', 'failed')
+      AND EXISTS (SELECT 1 FROM jobs o
+        WHERE o.flow = (SELECT flow FROM latest) AND o.state IN ('scheduled', 'pending', 'processing', 'failed')))
+ORDER BY state = 'blocked' AND blocked_by = 'needs' DESC, id;
+
 -- name: busy
 -- Whether anything is pending, processing or waiting for a retry in the served queues that aren't paused.
 SELECT
@@ -191,7 +219,8 @@ SELECT
 SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'pending') AS any_pending;
 
 -- name: any_blocked
-SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'blocked') AS any_blocked;
+-- By an earlier job of its spec: what waits for its needs is released when these end.
+SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'blocked' AND blocked_by = 'spec') AS any_blocked;
 
 -- name: next_job_deadline
 SELECT MIN(at) AS at FROM (

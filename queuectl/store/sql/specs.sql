@@ -58,16 +58,23 @@ DELETE FROM spec_files WHERE source = :source AND path NOT IN (SELECT value FROM
 -- name: make_jobs_of_specs
 -- Nothing → blocked, scheduled or pending: a job of a spec each.
 INSERT INTO jobs (spec, spec_version, frozen, state, queue, priority, run_at, expires_at, fire_at, reason,
-                  created_at, updated_at)
+                  blocked_by, flow, created_at, updated_at)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-       value ->> 8, value ->> 9, :now, :now
+       value ->> 8, value ->> 9, value ->> 10, value ->> 11, :now, :now
 FROM json_each(:jobs) AS job WHERE TRUE ORDER BY job.key
 RETURNING id, spec, fire_at;
 
 -- name: specs_with_open_jobs
+-- Also those with such a job in the flow that their newest job began or joined; what is blocked there waits for one
+-- of the others, or for nothing that will happen by itself.
 SELECT value AS name FROM json_each(:names) n
 WHERE EXISTS (SELECT 1 FROM jobs
-    WHERE spec = n.value AND state IN ('blocked', 'scheduled', 'pending', 'processing', 'failed'));
+    WHERE spec = n.value AND state IN ('blocked', 'scheduled', 'pending', 'processing', 'failed'))
+   OR EXISTS (SELECT 1 FROM jobs o
+    WHERE o.flow = (SELECT b.flow FROM jobs b WHERE b.id = (
+        SELECT MAX((SELECT MAX(e.id) FROM jobs e WHERE e.spec = n.value AND e.state = ends.column1))
+        FROM (VALUES ('completed'), ('dead'), ('cancelled')) AS ends))
+      AND o.state IN ('scheduled', 'pending', 'processing', 'failed'));
 
 -- name: far_specs
 -- Those that are due later than a day from now, or ever so late.
