@@ -38,6 +38,7 @@ class Reader:
         options: Mapping[str, Any],
         key: str | None = None,
         run_at_ms: int | None = None,
+        needs: tuple[int, ...] = (),
     ) -> None:
         """Take what all requests have in common. UsageError for a timeout that can't be used, or no folder."""
         timeout = options.get("timeout")
@@ -45,6 +46,7 @@ class Reader:
         self._zone = zone
         self._options = options
         self._run_at_ms = run_at_ms
+        self._needs = needs
         self._folder = current_folder(options)
         self._same = JobSpec(
             command="",
@@ -73,12 +75,15 @@ class Reader:
 
         fields = self._with_options(value) if self._options else value
         spec, key = spec_from_mapping(fields, cwd=self._folder, default_zone=self._zone)
-        return Request(spec=spec, key=self.key or key, run_at_ms=self._run_at_ms, place=place)
+        return self._request(spec, self.key or key, place)
 
     def from_command(self, command: str | Sequence[str], place: str | None = None) -> Request:
         """Take a command as it is: text for the shell, or a list of arguments that needs none."""
         spec = replace(self._same, command=command if isinstance(command, str) else tuple(command))
-        return Request(spec=spec, key=self.key, run_at_ms=self._run_at_ms, place=place)
+        return self._request(spec, self.key, place)
+
+    def _request(self, spec: JobSpec, key: str | None, place: str | None) -> Request:
+        return Request(spec=spec, key=key, run_at_ms=self._run_at_ms, needs=self._needs, place=place)
 
     def _with_options(self, value: dict[str, Any]) -> dict[str, Any]:
         fields = {name: inner for name, inner in value.items() if _field(name) not in self._options}

@@ -27,6 +27,7 @@ SECTIONS = {
         "list": "List jobs, newest first.",
         "get": "Show everything about one job.",
         "logs": "Show the output of a job.",
+        "flow": "Show the jobs that belong together, as a tree.",
         "wait": "Wait until jobs are over.",
         "spec": "List, show, pause and delete specs.",
         "fires": "Show the ledger: due instants and what became of them.",

@@ -22,6 +22,15 @@ class Need(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         return self.job if self.on == "completed" else f"{self.job} ({self.on})"
 
 
+class Times(msgspec.Struct, frozen=True, kw_only=True):
+    """When a job of a flow ran."""
+
+    started_at: int
+    """Of its first attempt."""
+    took_ms: int | None = None
+    """Its last attempt; None while that runs."""
+
+
 class JobNeed(msgspec.Struct, frozen=True, kw_only=True):
     """What a job needs."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from typing import TypeVar
 
+Node = TypeVar("Node", str, int)
 Needs = Mapping[str, Collection[str]]
 """Names, and the names of what each of them needs. A name that is only needed may be missing."""
 
@@ -43,16 +45,14 @@ def below(roots: Iterable[str], users: Mapping[str, Sequence[str]]) -> Sequence[
     return list(found)[start:]
 
 
-def critical_path(needs: Needs, ends: Mapping[str, int], starts: Mapping[str, int]) -> Sequence[str]:
+def critical_path(needs: Mapping[Node, Collection[Node]], ends: Mapping[Node, int]) -> Sequence[Node]:
     """Return the chain that decided when the last one ended, first to last.
 
-    `starts` and `ends` are instants; a name without an end is still to come and is left out.
+    `ends` are instants; what has not ended is not among them.
     """
     if not ends:
         return []
-    path = [max(ends, key=lambda name: (ends[name], name))]
-    while before := [
-        name for name in needs.get(path[-1], ()) if name in ends and ends[name] <= starts[path[-1]]
-    ]:
-        path.append(max(before, key=lambda name: (ends[name], name)))
+    path = [max(ends, key=lambda node: (ends[node], node))]
+    while before := [node for node in needs.get(path[-1], ()) if node in ends]:
+        path.append(max(before, key=lambda node: (ends[node], node)))
     return path[::-1]

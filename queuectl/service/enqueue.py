@@ -10,12 +10,14 @@ import msgspec
 from msgspec.structs import replace
 
 from queuectl.model.errors import ConflictError, UsageError
+from queuectl.model.flow import JobNeed
 from queuectl.model.job import Job, NewJob
 from queuectl.model.spec import JobSpec
-from queuectl.model.states import JobState
+from queuectl.model.states import BlockedBy, JobState
 from queuectl.rules.limits import check_job, check_key
 from queuectl.rules.making import job_of
 from queuectl.service.context import Context
+from queuectl.store.flows import waits_for
 from queuectl.store.jobs import as_made
 
 
@@ -27,6 +29,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: str | None = None
     run_at_ms: int | None = None
     """Beats the spec's own; None is at once."""
+    needs: tuple[int, ...] = ()
+    """Jobs that must complete first."""
     place: str | None = None
     """Where it was asked for, for errors: `line 3`."""
 
@@ -60,7 +64,16 @@ def enqueue_all(ctx: Context, requests: Iterable[Request]) -> list[Enqueued]:
     now = ctx.now()
     news = [_new(ctx, request, spec, now) for request, spec in wanted]
     with ctx.store.transaction():
+        if needing := [at for at, (request, _) in enumerate(wanted) if request.needs]:
+            flow_of = {at: _flow(ctx, wanted[at][0]) for at in needing}
+            news = [_blocked(ctx, new, wanted[at][0], flow_of[at]) if at in flow_of else new for at, new in enumerate(news)]
         ids = ctx.store.jobs.enqueue_many(news, now=now)
+        ctx.store.flows.add_needs(
+            need
+            for at in needing
+            if (job_id := ids[at]) is not None
+            for need in _needs(ctx, wanted[at][0], job_id)
+        )
         return [
             Enqueued(job=_held(ctx, request), created=False)
             if job_id is None
@@ -100,6 +113,32 @@ def _new(ctx: Context, request: Request, spec: JobSpec, now: int) -> NewJob:
         state=JobState.SCHEDULED if run_at > now else JobState.PENDING,
         run_at=run_at,
         key=request.key,
+    )
+
+
+def _flow(ctx: Context, request: Request) -> int:
+    """Return the flow that a job belongs to which needs others: that of the first of them that is in one."""
+    needed = [job for one in request.needs if (job := ctx.store.jobs.get(one))]
+    if len(needed) < len(request.needs):
+        _refuse(request, ConflictError("needs: a job that is needed was deleted meanwhile"))
+    flow = next((job.flow for job in needed if job.flow is not None), needed[0].id)
+    ctx.store.flows.add([job.id for job in needed], flow)
+    return flow
+
+
+def _needs(ctx: Context, request: Request, job_id: int) -> list[JobNeed]:
+    needed = (ctx.store.jobs.get(one) for one in request.needs)
+    return [
+        JobNeed(job_id=job_id, needs_id=job.id, met=job.state is JobState.COMPLETED) for job in needed if job is not None
+    ]
+
+
+def _blocked(ctx: Context, new: NewJob, request: Request, flow: int) -> NewJob:
+    unmet = [need for need in _needs(ctx, request, 0) if not need.met]
+    if not unmet:
+        return replace(new, flow=flow)
+    return replace(
+        new, flow=flow, state=JobState.BLOCKED, blocked_by=BlockedBy.NEEDS, reason=waits_for(unmet)
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from queuectl.model.fire import Fire, StoredSpec
+from queuectl.model.flow import JobNeed
 from queuectl.model.job import Attempt, Job
 from queuectl.model.spec import MASK, Backoff, EnvRef, ExitCodes, JobSpec, Keep, Schedule, schedule_zone
 from queuectl.model.states import JobState
@@ -21,6 +22,7 @@ from queuectl.rules.units import format_duration, format_size, parse_size
 
 if TYPE_CHECKING:
     from queuectl.rules.plan import Plan
+    from queuectl.service.flows import Flow
     from queuectl.service.settings import Setting
     from queuectl.service.status import Status
     from queuectl.service.workers import SeenWorker
@@ -64,6 +66,29 @@ def job_detail(job: Job, attempts: Sequence[Attempt]) -> View:
         **_how(job.frozen),
         "attempts": [attempt_view(attempt) for attempt in attempts],
     }
+
+
+def flow_view(flow: Flow) -> View:
+    """Show a flow; each job with what it needs."""
+    return {
+        "id": flow.id,
+        "took_ms": flow.took_ms,
+        "critical_path": list(flow.critical_path),
+        "jobs": [
+            {
+                **job_view(job),
+                "started_at": _instant(flow.times[job.id].started_at) if job.id in flow.times else None,
+                "took_ms": flow.times[job.id].took_ms if job.id in flow.times else None,
+                "needs": [need_view(need) for need in flow.needs.get(job.id, ())],
+            }
+            for job in flow.jobs
+        ],
+    }
+
+
+def need_view(need: JobNeed) -> View:
+    """Show what a job needs; `job` is null as long as the next job of `spec` isn't made."""
+    return {"job": need.needs_id, "spec": need.spec, "on": need.ends, "met": need.met}
 
 
 def attempt_view(attempt: Attempt) -> View:

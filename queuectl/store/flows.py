@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from queuectl.model.flow import JobNeed
+from queuectl.model.flow import JobNeed, Times
 from queuectl.model.states import JobState
 from queuectl.store.database import Database, Row
 
@@ -43,6 +43,11 @@ class Flows:
     def open_jobs(self, flow: int) -> Sequence[int]:
         """Return the ids of the jobs of a flow that aren't final, newest first."""
         return [row["id"] for row in self._db.run("open_jobs_of_flow", flow=flow)]
+
+    def times(self, flow: int) -> Mapping[int, Times]:
+        """Return when the jobs of a flow ran that have started."""
+        rows = self._db.run("times_of_flow", flow=flow)
+        return {row["job_id"]: Times(started_at=row["started_at"], took_ms=row["took_ms"]) for row in rows}
 
     def add_needs(self, needs: Iterable[JobNeed]) -> None:
         """Let jobs need others."""

@@ -84,6 +84,10 @@ class Jobs:
         """Return the jobs of a spec that aren't final, oldest first."""
         return [_job(row) for row in self._db.run("open_jobs_of_spec", spec=spec)]
 
+    def of_flow(self, flow: int) -> Sequence[Job]:
+        """Return the jobs of a flow, oldest first."""
+        return [_job(row) for row in self._db.run("jobs_of_flow", flow=flow)]
+
     def in_the_way_of(self, spec: str) -> Sequence[Job]:
         """Return the open jobs of a spec, and of the flow that its latest job is in where anything happens there.
 

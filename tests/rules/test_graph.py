@@ -62,6 +62,6 @@ def test_below_is_each_once_and_breadth_first() -> None:
 
 def test_the_critical_path_is_what_the_end_waited_for() -> None:
     needs = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
-    starts, ends = {"a": 0, "b": 10, "c": 10, "d": 50}, {"a": 10, "b": 20, "c": 50, "d": 60}
-    assert critical_path(needs, ends, starts) == ["a", "c", "d"]
-    assert critical_path(needs, {}, {}) == []
+    assert critical_path(needs, {"a": 10, "b": 20, "c": 50, "d": 60}) == ["a", "c", "d"]
+    assert critical_path(needs, {"a": 10, "b": 20}) == ["a", "b"]
+    assert critical_path(needs, {}) == []

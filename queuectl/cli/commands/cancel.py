@@ -13,6 +13,7 @@ from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
 from queuectl.model.job import Job
 from queuectl.service import jobs
+from queuectl.service.flows import cancel_flow
 from queuectl.service.views import job_view
 
 
@@ -21,13 +22,15 @@ from queuectl.service.views import job_view
     examples="""
     queuectl cancel 12 13
     queuectl cancel nightly-dump --reason 'disk is full'
+    queuectl cancel --flow nightly-etl
     """,
 )
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=job_ids)
 @click.option("--reason", metavar="TEXT", help="Why, for the record.")
+@click.option("--flow", "whole_flow", is_flag=True, help="And every other job of the flow that it is part of.")
 @output_option
 @database_option
-def command(ids: tuple[str, ...], reason: str | None, output: Output) -> None:
+def command(ids: tuple[str, ...], reason: str | None, whole_flow: bool, output: Output) -> None:
     """Stop jobs, waiting or running.
 
     A running job's process tree is terminated by its worker. ID is a job's number, its key, or a
@@ -37,7 +40,10 @@ def command(ids: tuple[str, ...], reason: str | None, output: Output) -> None:
         found = [jobs.find(ctx, text) for text in ids]
         cancelled: list[Job] = []
         try:
-            for_each(found, lambda job: jobs.cancel(ctx, job, reason=reason), cancelled.append)
+            if whole_flow:
+                for_each(found, lambda job: cancel_flow(ctx, job, reason=reason), cancelled.extend)
+            else:
+                for_each(found, lambda job: jobs.cancel(ctx, job, reason=reason), cancelled.append)
         finally:
             _show(cancelled, output)
 

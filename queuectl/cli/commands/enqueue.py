@@ -11,7 +11,7 @@ import click
 
 from queuectl.cli import params
 from queuectl.cli.ad_hoc import LONGEST_LINE, Reader, parse_json
-from queuectl.cli.completion import queue_names
+from queuectl.cli.completion import job_ids, queue_names
 from queuectl.cli.json_output import ArrayPrinter, Output, print_array, print_object
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
@@ -21,6 +21,7 @@ from queuectl.model.job import Job
 from queuectl.model.spec import PRIORITY_RANGE, RETRIES_RANGE
 from queuectl.service.context import Context
 from queuectl.service.enqueue import Enqueued, Request, enqueue_all
+from queuectl.service.jobs import find
 
 
 @click.command(
@@ -62,6 +63,10 @@ from queuectl.service.enqueue import Enqueued, Request, enqueue_all
 )
 @click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", callback=params.pairs, help="A variable.")
 @click.option("--cwd", type=click.Path(), metavar="DIR", help="Working directory.  [default: this one]")
+@click.option(
+    "--needs", multiple=True, metavar="ID", shell_complete=job_ids,
+    help="Run when this job has completed; may be given again.",
+)  # fmt: skip
 @click.option("-w", "--wait", is_flag=True, help="Wait for the end; exit code 1 unless it completes.")
 @output_option
 @database_option
@@ -79,6 +84,7 @@ def command(
     key: str | None,
     env: dict[str, str],
     cwd: str | None,
+    needs: tuple[str, ...],
     wait: bool,
     output: Output,
 ) -> int:
@@ -101,7 +107,8 @@ def command(
     }
     with open_queue(create=True) as ctx:
         due = params.instant(run_at, "--run-at", ctx.config.timezone) if delay is None else ctx.now() + delay
-        reader = Reader(zone=ctx.config.timezone, options=options, key=key, run_at_ms=due)
+        needed = tuple(dict.fromkeys(find(ctx, one).id for one in needs))
+        reader = Reader(zone=ctx.config.timezone, options=options, key=key, run_at_ms=due, needs=needed)
         if many:
             return _enqueue_stdin(ctx, reader, output, wait=wait)
         made = enqueue_all(ctx, _requests(reader, words, file, text))

@@ -35,6 +35,11 @@ UPDATE jobs SET flow = :flow WHERE id IN (SELECT value FROM json_each(:ids)) AND
 -- name: jobs_of_flow
 SELECT * FROM jobs WHERE flow = :flow ORDER BY id;
 
+-- name: times_of_flow
+-- When each job of a flow first started, and for how long its last attempt has run.
+SELECT a.job_id, MIN(a.started_at) AS started_at, MAX(CASE WHEN a.number = j.attempt THEN a.duration_ms END) AS took_ms
+FROM jobs j JOIN attempts a ON a.job_id = j.id WHERE j.flow = :flow GROUP BY a.job_id;
+
 -- name: newest_jobs_of_flow
 SELECT spec, MAX(id) AS id FROM jobs WHERE flow = :flow AND spec IS NOT NULL GROUP BY spec;
 
