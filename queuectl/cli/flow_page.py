@@ -73,8 +73,12 @@ def _tree(flow: Flow) -> Iterator[tuple[Job, str]]:
 
 def _parent(flow: Flow, job: Job, by_id: Mapping[int, Job]) -> int | None:
     """Return which of its needs a job hangs below: one that is still open, else the one that ended last."""
-    needed = [by_id[need.needs_id] for need in flow.needs.get(job.id, ()) if need.needs_id in by_id]
-    return max(needed, key=lambda one: (one.finished_at is None, one.finished_at or 0, one.id)).id if needed else None
+    needed = [by_id[one] for need in flow.needs.get(job.id, ()) if (one := need.needs_id or 0) in by_id]
+    return (
+        max(needed, key=lambda one: (one.finished_at is None, one.finished_at or 0, one.id)).id
+        if needed
+        else None
+    )
 
 
 def _others(flow: Flow, job: Job) -> str | None:

@@ -138,7 +138,9 @@ class _Firing:
         needed = self._store.flows.needed_specs({fire.spec for fire in fires if fire.job_id})
         for fire in fires:
             if fire.job_id and fire.spec in needed:
-                grow(self._store, self._config, [(fire.spec, fire.job_id)], now=self._now, fire_at=fire.due_at)
+                grow(
+                    self._store, self._config, [(fire.spec, fire.job_id)], now=self._now, fire_at=fire.due_at
+                )
         latest = {fire.spec: fire.due_at for fire in fires if fire.job_id}  # they come in their order
         self._store.specs.advance_all(list(self._moves(latest)))
         return [*stretches, *fires]

@@ -46,7 +46,11 @@ def _cycle(loaded: Sequence[LoadedSpec], others: Mapping[str, JobSpec]) -> Itera
     if cycle is None:
         return
     one = next(one for one in loaded if one.spec.name in cycle)
-    shown = cycle if len(cycle) <= _SHOWN else [*cycle[: _SHOWN - 2], f"… {len(cycle) - _SHOWN + 1} more", cycle[-1]]
+    shown = (
+        cycle
+        if len(cycle) <= _SHOWN
+        else [*cycle[: _SHOWN - 2], f"… {len(cycle) - _SHOWN + 1} more", cycle[-1]]
+    )
     yield f"{one.file}:{one.line}: {one.spec.name}: needs: these need each other in a circle: {' → '.join(shown)}"
 
 

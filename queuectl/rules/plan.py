@@ -152,7 +152,9 @@ def _refuse_names_of_others(
     )
 
 
-def _check_needs(loaded: Sequence[LoadedSpec], held: Mapping[str, StoredSpec], pruned: Collection[str]) -> None:
+def _check_needs(
+    loaded: Sequence[LoadedSpec], held: Mapping[str, StoredSpec], pruned: Collection[str]
+) -> None:
     live = {stored.name: stored for stored in held.values() if stored.pruned_at is None}
     there = {one.spec.name for one in loaded}
     others = {name: stored.spec for name, stored in live.items() if name not in pruned and name not in there}

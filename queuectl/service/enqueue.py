@@ -66,7 +66,10 @@ def enqueue_all(ctx: Context, requests: Iterable[Request]) -> list[Enqueued]:
     with ctx.store.transaction():
         if needing := [at for at, (request, _) in enumerate(wanted) if request.needs]:
             flow_of = {at: _flow(ctx, wanted[at][0]) for at in needing}
-            news = [_blocked(ctx, new, wanted[at][0], flow_of[at]) if at in flow_of else new for at, new in enumerate(news)]
+            news = [
+                _blocked(ctx, new, wanted[at][0], flow_of[at]) if at in flow_of else new
+                for at, new in enumerate(news)
+            ]
         ids = ctx.store.jobs.enqueue_many(news, now=now)
         ctx.store.flows.add_needs(
             need
@@ -129,7 +132,9 @@ def _flow(ctx: Context, request: Request) -> int:
 def _needs(ctx: Context, request: Request, job_id: int) -> list[JobNeed]:
     needed = (ctx.store.jobs.get(one) for one in request.needs)
     return [
-        JobNeed(job_id=job_id, needs_id=job.id, met=job.state is JobState.COMPLETED) for job in needed if job is not None
+        JobNeed(job_id=job_id, needs_id=job.id, met=job.state is JobState.COMPLETED)
+        for job in needed
+        if job is not None
     ]
 
 

@@ -29,7 +29,11 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     def critical_path(self) -> Sequence[int]:
         """The chain of jobs that decided when the last of those that are over ended."""
         graph = {job: [need.needs_id for need in needs if need.needs_id] for job, needs in self.needs.items()}
-        ends = {job.id: job.finished_at for job in self.jobs if job.finished_at is not None and job.id in self.times}
+        ends = {
+            job.id: job.finished_at
+            for job in self.jobs
+            if job.finished_at is not None and job.id in self.times
+        }
         return critical_path(graph, ends)
 
     @property
@@ -37,7 +41,9 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
         """From the first start to the last end; None while something is open or nothing has started."""
         if not self.times or any(job.state not in FINAL for job in self.jobs):
             return None
-        return max(job.finished_at or 0 for job in self.jobs) - min(one.started_at for one in self.times.values())
+        return max(job.finished_at or 0 for job in self.jobs) - min(
+            one.started_at for one in self.times.values()
+        )
 
 
 def flow_of(ctx: Context, job: Job) -> Flow:
@@ -66,7 +72,9 @@ def cancel_flow(ctx: Context, job: Job, *, reason: str | None = None) -> Sequenc
     why = reason or f"flow {job.flow} cancelled by {ctx.who}"
     with ctx.store.transaction():
         now = ctx.now()
-        found = [ctx.store.jobs.cancel(one, reason=why, now=now) for one in ctx.store.flows.open_jobs(job.flow)]
+        found = [
+            ctx.store.jobs.cancel(one, reason=why, now=now) for one in ctx.store.flows.open_jobs(job.flow)
+        ]
     cancelled = [one for one in found if one is not None]
     if not cancelled:
         raise ConflictError(f"flow {job.flow}: all of its jobs are over, so there is nothing to cancel")

@@ -13,8 +13,8 @@ from queuectl.model.job import Job
 from queuectl.model.states import WAITING, JobState
 from queuectl.rules.identity import digest
 from queuectl.rules.making import job_of
-from queuectl.rules.needs import users
 from queuectl.rules.nearest import did_you_mean
+from queuectl.rules.needs import users
 from queuectl.service.context import Context
 
 

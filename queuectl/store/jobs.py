@@ -229,8 +229,10 @@ class Jobs:
         return [row["id"] for row in self._db.run("cancel_requests", worker=worker)]
 
     def retry(self, job_id: int, frozen: JobSpec, spec_version: int | None, *, now: int) -> Job | None:
-        """Dead or cancelled → pending with failures at 0, to run `frozen`; blocked, where it needs others that haven't
-        ended so. None when it is neither dead nor cancelled."""
+        """Dead or cancelled → pending with failures at 0, to run `frozen`. None when it is neither.
+
+        Blocked, where it needs others that haven't ended as it needs them.
+        """
         with self._db.transaction():
             rows = self._db.run("retry", id=job_id, spec_version=spec_version, now=now, **_frozen(frozen))
             if rows and rows[0]["flow"] is not None:

@@ -27,7 +27,9 @@ from queuectl.service.views import job_view
 )
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=job_ids)
 @click.option("--reason", metavar="TEXT", help="Why, for the record.")
-@click.option("--flow", "whole_flow", is_flag=True, help="And every other job of the flow that it is part of.")
+@click.option(
+    "--flow", "whole_flow", is_flag=True, help="And every other job of the flow that it is part of."
+)
 @output_option
 @database_option
 def command(ids: tuple[str, ...], reason: str | None, whole_flow: bool, output: Output) -> None:
