@@ -36,7 +36,7 @@ SECTIONS = {
         "cancel": "Stop jobs, waiting or running.",
         "retry": "Run jobs again.",
         "dlq": "Look through the dead letter queue and redrive it.",
-        "queue": "List, pause, resume and clear queues.",
+        "queue": "List, pause, resume, limit and clear queues.",
         "purge": "Delete old finished jobs.",
     },
     "Set up": {

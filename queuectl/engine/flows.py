@@ -24,10 +24,10 @@ def grow(
     needed = store.flows.needed_specs({spec for spec, _ in made})
     for spec, job_id in made:
         if spec in needed:
-            _grow(store, config, spec, job_id, now, fire_at)
+            _grow(store, config, spec, job_id, now=now, fire_at=fire_at)
 
 
-def _grow(store: Store, config: Config, name: str, job_id: int, now: int, fire_at: int | None) -> None:
+def _grow(store: Store, config: Config, name: str, job_id: int, *, now: int, fire_at: int | None) -> None:
     flow = store.flows.enter(name, job_id)
     there = dict(store.flows.jobs_by_spec(flow)) | {name: job_id}
     missing = [stored for stored in store.specs.below(name) if stored.name not in there]

@@ -259,9 +259,11 @@ class Engine:
             recorded = self._record_processes(mono)
             finished = [one for ended in self._held.ended if (one := self._finish(ended, now))]
             fires = self._fall_due(now, mono) if due else []
-            frees = any(one.job.spec for one in finished)  # the next job of a spec may have waited for it
+            frees = any(
+                one.job.spec or one.job.frozen.concurrency for one in finished
+            )  # for what waited for it
             moves = due or frees or (self._moved and self._store.jobs.any_blocked())
-            promoted = set(self._store.jobs.promote(now=now) if moves and not self.stopping else ())
+            promoted = self._promote(now) if moves and not self.stopping else set()
             claimed = self._claim(now)
             over = any(one.transition.finished for one in finished)
             idle = over and not claimed and not self._held.running()
@@ -271,13 +273,20 @@ class Engine:
             self._spawner.settle(key)
         self._held.take(claimed)
         self._moved = False
-        self._due.stale = self._due.stale or due
+        self._due.stale = self._due.stale or moves
         self._due.soonest(one.transition.run_at for one in finished)
         for one in finished:
             self._report(one, now)
         for fire in fires:
             _report_fire(fire)
         return claimed
+
+    def _promote(self, now: int) -> set[int]:
+        """Let jobs go on that are due, or free to. Returns which are pending now."""
+        promoted = {*self._store.jobs.promote(now=now)}
+        if self._store.jobs.any_blocked():
+            promoted |= {*self._store.gates.admit(now=now)}
+        return promoted
 
     def _check_place(self) -> None:
         """Stop when nobody else sees this queue any more; what runs may finish, and is recorded where it was."""

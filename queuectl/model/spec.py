@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from queuectl.model.flow import Need
-from queuectl.model.states import CatchUp, Overlap
+from queuectl.model.states import CatchUp, OnConflict, Overlap
 
 DEFAULT_QUEUE = "default"
 DEFAULT_SHELL = ("/bin/sh", "-c")
@@ -81,6 +81,15 @@ class ExitCodes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     snooze_for_ms: int = 60_000
 
 
+class Concurrency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Slots that jobs of any specs share."""
+
+    key: str
+    """Whose slots: `db`, or `db-${TENANT}` with the value that `env` has."""
+    limit: int = 1
+    on_conflict: OnConflict = OnConflict.WAIT
+
+
 class Keep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """How much history one state keeps: an age or a count, exactly one of them."""
 
@@ -122,6 +131,9 @@ class JobSpec(
     max_log_bytes: int | None = None
     needs: tuple[Need, ...] = ()
     """Runs only in flows, when these have ended."""
+    concurrency: Concurrency | None = None
+    rate_us: int | None = None
+    """Microseconds between the starts of two of its jobs, at least."""
     keep: Mapping[Literal["completed", "dead", "cancelled"], Keep] = {}
     paused: bool = False
     """The schedule makes no jobs."""

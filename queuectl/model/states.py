@@ -38,6 +38,18 @@ class BlockedBy(StrEnum):
     """The earlier job of its spec, or that one's flow."""
     NEEDS = "needs"
     """The jobs that it needs."""
+    GATE = "gate"
+    """A slot, or its rate."""
+
+
+class OnConflict(StrEnum):
+    """What a job does whose slots are all taken."""
+
+    WAIT = "wait"
+    SKIP = "skip"
+    """It is cancelled."""
+    REPLACE = "replace"
+    """The job that has the slot is cancelled."""
 
 
 class Outcome(StrEnum):

@@ -41,3 +41,7 @@ class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
     paused_by: str | None
     waiting: int
     processing: int
+    running_limit: int | None = None
+    """How many of its jobs run at once at most."""
+    interval_us: int | None = None
+    """Microseconds between the starts of two of its jobs, at least."""

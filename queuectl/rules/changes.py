@@ -11,6 +11,7 @@ import msgspec
 
 from queuectl.model.spec import MASK, EnvRef, ExitCodes, JobSpec, Keep
 from queuectl.rules.instants import format_instant
+from queuectl.rules.rates import format_rate
 from queuectl.rules.units import format_duration, format_size
 
 
@@ -49,7 +50,7 @@ _UNSET = _Value(None, None, True)
 def _fields(struct: msgspec.Struct, prefix: str = "") -> Iterator[tuple[str, _Value]]:
     for field in _declared(type(struct)):
         value = getattr(struct, field.name)
-        name = prefix + field.name.removesuffix("_ms").removesuffix("_bytes")
+        name = prefix + field.name.removesuffix("_ms").removesuffix("_bytes").removesuffix("_us")
         if isinstance(value, Mapping):
             yield from (
                 (f"{name}.{key}", _Value(inner, _text(name, inner), False)) for key, inner in value.items()
@@ -71,12 +72,8 @@ def _text(name: str, value: Any) -> str | None:
             return None
         case bool():
             return str(value).lower()
-        case int() if name == "run_at_ms":
-            return format_instant(value)
-        case int() if name.endswith("_ms"):
-            return format_duration(value)
-        case int() if name.endswith("_bytes"):
-            return format_size(value)
+        case int():
+            return _number(name, value)
         case tuple() if name == "needs":
             return ", ".join(map(str, value)) or None
         case tuple():
@@ -91,6 +88,16 @@ def _text(name: str, value: Any) -> str | None:
             return _exit_codes(value)
         case _:
             return str(value)
+
+
+def _number(name: str, value: int) -> str:
+    if name == "run_at_ms":
+        return format_instant(value)
+    unit = next((unit for unit in _UNITS if name.endswith(unit)), None)
+    return _UNITS[unit](value) if unit else str(value)
+
+
+_UNITS = {"_ms": format_duration, "_bytes": format_size, "_us": format_rate}
 
 
 def _exit_codes(codes: ExitCodes) -> str:

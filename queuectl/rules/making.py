@@ -7,6 +7,7 @@ from queuectl.model.job import NewJob
 from queuectl.model.spec import JobSpec
 from queuectl.model.states import BlockedBy, JobState
 from queuectl.rules.freeze import freeze
+from queuectl.rules.gate import at_gate
 
 
 def job_of(
@@ -24,7 +25,7 @@ def job_of(
     flow: int | None = None,
 ) -> NewJob:
     """Return the job that runs `spec` as it is now; `version` is None for an ad-hoc one. Instants in ms."""
-    return NewJob(
+    new = NewJob(
         frozen=freeze(spec, config),
         key=key,
         spec=spec.name if version is not None else None,
@@ -37,3 +38,4 @@ def job_of(
         blocked_by=blocked_by,
         flow=flow,
     )
+    return at_gate(new)

@@ -16,6 +16,7 @@ from queuectl.model.job import Attempt, Job, NewJob
 from queuectl.model.spec import JobSpec
 from queuectl.model.states import FINAL, JobState
 from queuectl.rules.freeze import freeze
+from queuectl.rules.gate import at_gate
 from queuectl.rules.nearest import did_you_mean
 from queuectl.service.context import Context
 from queuectl.service.waiting import Sleep, WaitTimeoutError, until
@@ -196,7 +197,7 @@ def _follow_up(ctx: Context, job: Job, as_was: bool) -> Job | None:
         run_at=now,
         reason=f"retry of job {job.id}",
     )
-    made = ctx.store.jobs.enqueue(new, now=now)
+    made = ctx.store.jobs.enqueue(at_gate(new), now=now)
     stored = _live_spec(ctx, job)
     if (
         made and stored and stored.done_digest

@@ -51,6 +51,21 @@ def resume(ctx: Context, name: str) -> QueueChange:
         return QueueChange(name=name, known=True, changed=ctx.store.queues.resume(name))
 
 
+def limit(ctx: Context, name: str, *, running: int | None, interval_us: int | None) -> bool:
+    """Let at most `running` jobs of a queue run at once, one start per `interval_us`; None: no such limit.
+
+    Returns whether a job has named the queue yet. UsageError for what can't be a queue's name.
+    """
+    try:
+        check_queue(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    with ctx.store.transaction():
+        known = name in _names(ctx)
+        ctx.store.gates.limit_queue(name, running=running, interval_us=interval_us)
+        return known
+
+
 def clear(ctx: Context, name: str) -> int:
     """Blocked, scheduled, pending or failed → cancelled, all that wait in the queue. Returns how many.
 

@@ -18,6 +18,7 @@ from queuectl.model.spec import MASK, Backoff, EnvRef, ExitCodes, JobSpec, Keep,
 from queuectl.model.states import JobState
 from queuectl.model.worker import QueueInfo
 from queuectl.rules.instants import format_instant, format_local
+from queuectl.rules.rates import format_rate
 from queuectl.rules.units import format_duration, format_size, parse_size
 
 if TYPE_CHECKING:
@@ -194,6 +195,8 @@ def queue_view(queue: QueueInfo) -> View:
         "paused": queue.paused_at is not None,
         "paused_at": _instant(queue.paused_at),
         "paused_by": queue.paused_by,
+        "running_limit": queue.running_limit,
+        "rate": None if queue.interval_us is None else format_rate(queue.interval_us),
     }
 
 
@@ -276,6 +279,8 @@ def _how(spec: JobSpec) -> View:
         "exit_codes": _exit_codes(spec.exit_codes),
         "max_log": _size(spec.max_log_bytes),
         "needs": [{"job": need.job, "on": need.on} for need in spec.needs],
+        "concurrency": spec.concurrency and msgspec.to_builtins(spec.concurrency),
+        "rate": None if spec.rate_us is None else format_rate(spec.rate_us),
         "keep": {state: _keep(keep) for state, keep in spec.keep.items()},
     }
 

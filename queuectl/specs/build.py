@@ -13,14 +13,17 @@ from queuectl.model.spec import (
     DEFAULT_SHELL,
     MAX_COMMAND_BYTES,
     Backoff,
+    Concurrency,
     EnvRef,
     ExitCodes,
     JobSpec,
     Keep,
     Schedule,
 )
-from queuectl.model.states import CatchUp, Overlap
+from queuectl.model.states import CatchUp, OnConflict, Overlap
+from queuectl.rules.gate import slot_key
 from queuectl.rules.instants import parse_instant
+from queuectl.rules.rates import parse_rate
 from queuectl.rules.units import parse_duration, parse_size
 from queuectl.rules.zones import zone_named
 from queuectl.specs.check import Problem, label
@@ -47,7 +50,12 @@ def build(
             values[attribute] = here.read(field, reader, value)
     if problems or "command" not in values:
         return None, problems
-    return JobSpec(name=name, **values), []
+    spec = JobSpec(name=name, **values)
+    try:
+        slot_key(spec)
+    except ValueError as error:
+        return None, [Problem(("concurrency", "key"), f"concurrency.key: {error}")]
+    return spec, []
 
 
 def as_text(mapping: Mapping[str, Any], key: str) -> str:
@@ -227,12 +235,20 @@ def _age_or_count(value: str | int, here: _Here) -> Keep:
     return Keep(count=value) if isinstance(value, int) else Keep(for_ms=_duration(value, here))
 
 
-def _needs(value: list[Any], here: _Here) -> tuple[Need, ...]:
+def _needs(value: list[Any], _: _Here) -> tuple[Need, ...]:
     needs = tuple(Need(job=one) if isinstance(one, str) else Need(**one) for one in value)
     twice = next((name for name, count in Counter(need.job for need in needs).items() if count > 1), None)
     if twice is not None:
         raise ValueError(f"'{twice}' stands there twice")
     return needs
+
+
+def _concurrency(value: Mapping[str, Any], _: _Here) -> Concurrency:
+    return Concurrency(**{**value, "on_conflict": OnConflict(value.get("on_conflict", "wait"))})
+
+
+def _rate(value: str, _: _Here) -> int:
+    return parse_rate(value)
 
 
 _READERS: dict[str, tuple[str, _Reader]] = {
@@ -256,6 +272,8 @@ _READERS: dict[str, tuple[str, _Reader]] = {
     "exit_codes": ("exit_codes", _exit_codes),
     "max_log": ("max_log_bytes", _size),
     "needs": ("needs", _needs),
+    "concurrency": ("concurrency", _concurrency),
+    "rate": ("rate_us", _rate),
     "keep": ("keep", _keep),
     "paused": ("paused", _as_is),
 }

@@ -14,6 +14,8 @@ from queuectl.model.job import AttemptEnd, Job, NewJob
 from queuectl.model.spec import JobSpec, Keep
 from queuectl.model.states import BlockedBy, JobState
 from queuectl.model.transition import Transition
+from queuectl.rules.gate import gate_of
+from queuectl.rules.rates import after_start, allowed
 from queuectl.store.database import Database, Row
 from queuectl.store.flows import Flows
 from queuectl.store.listing import ANY_JOB, JobFilter, newest
@@ -21,6 +23,7 @@ from queuectl.store.listing import ANY_JOB, JobFilter, newest
 QUARANTINED_FROM = 2
 """A job whose worker died under it this often runs alone."""
 
+_NO_GATE: Row = {"gated": 0, "slot": None, "slot_limit": None, "on_conflict": None, "interval_us": None}
 STATEMENT_JOBS = 500
 """How many jobs one statement puts in at most."""
 
@@ -120,14 +123,15 @@ class Jobs:
         One whose row is damaged goes to the DLQ.
         """
         with self._db.transaction():
-            found = self._claimable(queues, len(outputs), quarantined=idle)
+            found = self._claimable(queues, len(outputs), quarantined=idle, now=now)
             if found and found[0]["losses"] >= QUARANTINED_FROM:
                 found = found[:1]
             elif any(row["losses"] >= QUARANTINED_FROM for row in found):
-                found = self._claimable(queues, len(outputs), quarantined=False)
+                found = self._claimable(queues, len(outputs), quarantined=False, now=now)
             rows = [
                 row for one in found for row in self._db.run("claim", id=one["id"], worker=worker, now=now)
             ]
+            self._note_starts(found, now)
             jobs = list(self._undamaged(rows, now))
             for job, output in zip(jobs, outputs, strict=False):
                 self._db.run(
@@ -300,19 +304,28 @@ class Jobs:
         if keep is not None:
             self._db.run("keep_as_own_spec_says", id=job.id, purge_at=_purge_at(keep, now))
 
-    def _claimable(self, queues: Sequence[str], limit: int, *, quarantined: bool) -> Sequence[Row]:
+    def _claimable(self, queues: Sequence[str], limit: int, *, quarantined: bool, now: int) -> Sequence[Row]:
         rows = [
-            row
+            {**row, "queue": queue}
             for queue in self._db.run("claimable_queues", queues=_array(queues or None))
+            if (room := min(limit, _room(queue, now))) > 0
             for row in self._db.run(
                 "claimable_jobs",
                 queue=queue["name"],
-                limit=limit,
+                limit=room,
                 quarantined=int(quarantined),
                 quarantined_from=QUARANTINED_FROM,
             )
         ]
         return sorted(rows, key=lambda row: (-row["priority"], row["id"]))[:limit]
+
+    def _note_starts(self, found: Sequence[Row], now: int) -> None:
+        """Move on the rates of the queues that jobs were claimed from."""
+        for one in found:
+            queue = one["queue"]
+            if queue["interval_us"] is not None:
+                queue["next_us"] = after_start(queue["next_us"], now, queue["interval_us"])
+                self._db.run("set_rate_of_queue", name=queue["name"], next_us=queue["next_us"])
 
     def _undamaged(self, rows: Sequence[Row], now: int) -> Iterator[Job]:
         for row in rows:
@@ -355,8 +368,36 @@ def is_quarantined(job: Job) -> bool:
     return job.losses >= QUARANTINED_FROM
 
 
+def _room(queue: Row, now: int) -> int:
+    """How many jobs of a queue may start, as far as its own limits go."""
+    running, rate = queue["running_limit"], queue["interval_us"]
+    return min(
+        STATEMENT_JOBS if running is None else running - queue["running"],
+        STATEMENT_JOBS if rate is None else allowed(queue["next_us"], now, rate),
+    )
+
+
 def _frozen(spec: JobSpec) -> Row:
-    return {"frozen": _encode(spec).decode(), "queue": spec.queue, "priority": spec.priority}
+    return {
+        "frozen": _encode(spec).decode(),
+        "queue": spec.queue,
+        "priority": spec.priority,
+        **gate_columns(spec),
+    }
+
+
+def gate_columns(spec: JobSpec) -> Row:
+    """Return the columns of a job that say which gate it has."""
+    gate = gate_of(spec)
+    if gate is None:
+        return _NO_GATE
+    return {
+        "gated": 1,
+        "slot": gate.slot,
+        "slot_limit": gate.slot_limit,
+        "on_conflict": gate.on_conflict,
+        "interval_us": gate.interval_us,
+    }
 
 
 def _shared(new: NewJob) -> Row:
@@ -373,6 +414,7 @@ def _shared(new: NewJob) -> Row:
         "reason": new.reason,
         "blocked_by": new.blocked_by,
         "flow": new.flow,
+        **gate_columns(new.frozen),
     }
 
 

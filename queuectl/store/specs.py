@@ -12,6 +12,7 @@ from queuectl.model.fire import Apply, StoredSpec
 from queuectl.model.job import NewJob
 from queuectl.model.spec import JobSpec
 from queuectl.store.database import Database, Row
+from queuectl.store.jobs import gate_columns
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_places = msgspec.json.Decoder(tuple[tuple[str, int, int], ...]).decode
@@ -260,6 +261,7 @@ def _columns(new: NewJob) -> tuple[Any, ...]:
         new.reason,
         new.blocked_by,
         new.flow,
+        *gate_columns(frozen).values(),
     )
 
 

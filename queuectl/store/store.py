@@ -10,6 +10,7 @@ from queuectl.store.attempts import Attempts
 from queuectl.store.database import Database
 from queuectl.store.fires import Fires
 from queuectl.store.flows import Flows
+from queuectl.store.gates import Gates
 from queuectl.store.history import History
 from queuectl.store.jobs import Jobs
 from queuectl.store.queues import Queues
@@ -31,6 +32,7 @@ class Store:
         self.attempts = Attempts(database)
         self.jobs = Jobs(database)
         self.flows = Flows(database)
+        self.gates = Gates(database, self.jobs)
         self.history = History(database)
         self.specs = Specs(database)
         self.fires = Fires(database)
@@ -61,6 +63,8 @@ class Store:
             for row in self.database.run(query)
             if row["at"] is not None
         ]
+        if (start := self.gates.next_start()) is not None:
+            instants.append(start)
         return min(instants, default=None)
 
     def backup(self, path: Path) -> None:

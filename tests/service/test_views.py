@@ -115,6 +115,8 @@ def test_everything_of_a_job_that_died(ctx: Context, bench: Bench) -> None:
         "exit_codes": {"success": [0, "3-5"], "snooze": [75], "snooze_for": "1m"},
         "max_log": 1_500_000,
         "needs": [],
+        "concurrency": None,
+        "rate": None,
         "keep": {"dead": 9, "completed": "7d"},
         "attempts": [
             {
@@ -351,6 +353,8 @@ def test_workers_queues_and_settings(ctx: Context, bench: Bench) -> None:
         "paused": True,
         "paused_at": "2026-06-01T12:00:00Z",
         "paused_by": "ada@mill",
+        "running_limit": None,
+        "rate": None,
     }
     assert shown(views.setting_view(settings.get(ctx, "lease"))) == {
         "key": "lease",

@@ -26,7 +26,7 @@ PLANS = {
     "job_keys": "all of jobs",
     "count_jobs_by_state": "all of job_counts",
     "oldest_pending": "jobs_changed",
-    "claimable_queues": "all of queues, jobs_pending",
+    "claimable_queues": "all of queues, job_counts by key, jobs_pending",
     "claimable_jobs": "jobs_pending",
     "claim": "jobs by key",
     "bury_damaged": "jobs by key",
@@ -43,8 +43,9 @@ PLANS = {
     "hurry": "jobs by key",
     "refreeze": "jobs by key",
     "open_jobs_of_spec": "jobs_spec, sorted",
-    "busy": "all of jobs_processing, all of queues, jobs_pending, jobs_state",
-    "any_blocked": "all of jobs_blocked",
+    "busy": "all of jobs_processing, all of jobs_rated, all of queues, jobs_in_slot, jobs_pending, jobs_state,"
+    " queues by key",
+    "any_blocked": "all of jobs_at_rate, all of jobs_blocked, jobs_at_slot",
     "any_pending": "all of jobs_pending",
     "next_job_deadline": "jobs_due, jobs_expiring",
     "delete_jobs": "jobs by key",
@@ -136,6 +137,19 @@ PLANS = {
     "block_again": "jobs by key, needs_of_job",
     "open_jobs_of_flow": "jobs_flow, sorted",
     "jobs_in_the_way": "jobs by key, jobs_flow, jobs_spec, sorted",
+    "times_of_flow": "attempts by key, jobs_flow",
+    "slots_waited_for": "jobs_at_slot",
+    "rates_waited_for": "jobs_at_rate",
+    "waiting_at_slot": "jobs_at_slot",
+    "waiting_at_rate": "jobs_at_rate",
+    "impatient_at_slot": "jobs_impatient",
+    "holders_of_slot": "jobs_in_slot",
+    "admit": "jobs by key",
+    "rate_of_spec": "jobs_spec, rates by key",
+    "set_rate_of_spec": "",
+    "set_rate_of_queue": "queues by key",
+    "next_start": "all of queues, all of rates, jobs_pending, jobs_spec",
+    "limit_queue": "",
 }
 """What each statement goes by: an index, or a table by its key; "all of" what it looks through; "sorted" when it sorts.
 
@@ -143,7 +157,8 @@ A statement that isn't here fails the first test, which says what to write: look
 jobs, and ten of what is looked for.
 """
 WALKS = {
-    "any_blocked": "stops at the first",
+    "busy": "past those whose slot is taken",
+    "any_blocked": "all of jobs_at_rate, all of jobs_blocked, jobs_at_slot",
     "any_pending": "stops at the first",
     "job_keys": "stops after 5,000",
     "forget_surplus_fires": "past those that are kept",

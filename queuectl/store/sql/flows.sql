@@ -61,8 +61,8 @@ UPDATE needs SET met = 1 WHERE needs_id = :id AND met = 0 AND ends IN (:state, '
 -- name: release
 -- blocked → pending, or scheduled where it isn't due: all that the job needs is met.
 UPDATE jobs
-SET state = CASE WHEN run_at > :now THEN 'scheduled' ELSE 'pending' END, blocked_by = NULL, reason = NULL,
-    updated_at = :now
+SET state = CASE WHEN run_at > :now THEN 'scheduled' WHEN gated = 1 THEN 'blocked' ELSE 'pending' END,
+    blocked_by = CASE WHEN run_at <= :now AND gated = 1 THEN 'gate' END, reason = NULL, updated_at = :now
 WHERE state = 'blocked' AND blocked_by = 'needs' AND id IN (SELECT value FROM json_each(:ids))
   AND NOT EXISTS (SELECT 1 FROM needs n WHERE n.job_id = jobs.id AND n.met = 0)
 RETURNING id;
@@ -79,7 +79,7 @@ WHERE state = 'blocked' AND blocked_by = 'needs' AND id IN (SELECT value FROM js
 -- name: block_again
 -- A retried job → blocked, where what it needs isn't met.
 UPDATE jobs SET state = 'blocked', blocked_by = 'needs', reason = :reason, updated_at = :now
-WHERE id = :id AND state = 'pending' AND EXISTS (SELECT 1 FROM needs n WHERE n.job_id = jobs.id AND n.met = 0)
+WHERE id = :id AND state IN ('blocked', 'pending') AND EXISTS (SELECT 1 FROM needs n WHERE n.job_id = jobs.id AND n.met = 0)
 RETURNING *;
 
 -- name: open_jobs_of_flow

@@ -1,18 +1,18 @@
 -- name: enqueue
 -- A job that wasn't there → blocked, scheduled or pending. An existing key: no row.
 INSERT INTO jobs (key, spec, spec_version, frozen, state, queue, priority, run_at, expires_at, fire_at, reason,
-                  blocked_by, flow, created_at, updated_at)
+                  blocked_by, flow, gated, slot, slot_limit, on_conflict, interval_us, created_at, updated_at)
 VALUES (:key, :spec, :spec_version, :frozen, :state, :queue, :priority, :run_at, :expires_at, :fire_at, :reason,
-        :blocked_by, :flow, :now, :now)
+        :blocked_by, :flow, :gated, :slot, :slot_limit, :on_conflict, :interval_us, :now, :now)
 ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING
 RETURNING id;
 
 -- name: enqueue_many
 -- The same for jobs that have all but their key and frozen spec in common; :jobs is an array of those two.
 INSERT INTO jobs (key, spec, spec_version, frozen, state, queue, priority, run_at, expires_at, fire_at, reason,
-                  blocked_by, flow, created_at, updated_at)
+                  blocked_by, flow, gated, slot, slot_limit, on_conflict, interval_us, created_at, updated_at)
 SELECT value ->> 0, :spec, :spec_version, value ->> 1, :state, :queue, :priority, :run_at, :expires_at, :fire_at,
-       :reason, :blocked_by, :flow, :now, :now
+       :reason, :blocked_by, :flow, :gated, :slot, :slot_limit, :on_conflict, :interval_us, :now, :now
 FROM json_each(:jobs) AS job
 WHERE TRUE
 ORDER BY job.key
@@ -47,7 +47,9 @@ SELECT MIN(run_at) AS run_at FROM (
 
 -- name: claimable_queues
 -- Served queues that aren't paused and have something pending.
-SELECT q.name FROM queues q
+SELECT q.name, q.running_limit, q.interval_us, q.next_us, CASE WHEN q.running_limit IS NOT NULL THEN
+    (SELECT COALESCE(SUM(c.jobs), 0) FROM job_counts c WHERE c.queue = q.name AND c.state = 'processing') END AS running
+FROM queues q
 WHERE q.paused_at IS NULL
   AND (CAST(:queues AS TEXT) IS NULL OR q.name IN (SELECT value FROM json_each(:queues)))
   AND EXISTS (SELECT 1 FROM jobs j WHERE j.state = 'pending' AND j.queue = q.name);
@@ -74,7 +76,9 @@ WHERE id = :id AND state = 'processing' RETURNING id, flow;
 -- name: finish
 -- processing → completed, failed, dead, cancelled, pending or scheduled; only by the worker and attempt that hold it.
 UPDATE jobs
-SET state = :state, run_at = COALESCE(:run_at, run_at), failures = :failures, losses = :losses, reason = :reason,
+SET state = CASE WHEN :state = 'pending' AND gated = 1 THEN 'blocked' ELSE :state END,
+    blocked_by = CASE WHEN :state = 'pending' AND gated = 1 THEN 'gate' END,
+    run_at = COALESCE(:run_at, run_at), failures = :failures, losses = :losses, reason = :reason,
     exit_code = :exit_code, cancel_requested_at = NULL, own_keep = :own_keep, purge_at = :purge_at,
     finished_at = CAST(:finished_at AS INTEGER), updated_at = :now
 WHERE id = :id AND state = 'processing' AND worker_id = :worker AND attempt = :attempt
@@ -82,9 +86,10 @@ WHERE id = :id AND state = 'processing' AND worker_id = :worker AND attempt = :a
 RETURNING id, flow;
 
 -- name: promote
--- scheduled or failed → pending, when due.
+-- scheduled or failed → pending, or blocked where there is a gate, when due.
 UPDATE jobs
-SET state = 'pending', updated_at = :now
+SET state = CASE gated WHEN 0 THEN 'pending' ELSE 'blocked' END, blocked_by = CASE gated WHEN 0 THEN NULL ELSE 'gate' END,
+    updated_at = :now
 WHERE id IN (
     SELECT id FROM jobs WHERE state IN ('scheduled', 'failed') AND run_at <= :now
     LIMIT :limit)
@@ -109,8 +114,8 @@ WITH RECURSIVE waiting (spec) AS (
     FROM waiting w WHERE w.spec IS NOT NULL
 )
 UPDATE jobs
-SET state = CASE WHEN run_at > :now THEN 'scheduled' ELSE 'pending' END, blocked_by = NULL, reason = NULL,
-    updated_at = :now
+SET state = CASE WHEN run_at > :now THEN 'scheduled' WHEN gated = 1 THEN 'blocked' ELSE 'pending' END,
+    blocked_by = CASE WHEN run_at <= :now AND gated = 1 THEN 'gate' END, reason = NULL, updated_at = :now
 WHERE state = 'blocked' AND id IN (
     SELECT f.id FROM first f
     WHERE NOT EXISTS (
@@ -160,25 +165,40 @@ SELECT id FROM jobs WHERE worker_id = :worker AND state = 'processing' AND cance
 -- name: retry
 -- dead or cancelled → pending, failures and losses at 0.
 UPDATE jobs
-SET state = 'pending', frozen = :frozen, spec_version = :spec_version, queue = :queue, priority = :priority,
-    run_at = :now, expires_at = NULL, failures = 0, losses = 0, reason = NULL, exit_code = NULL, own_keep = 0,
+SET state = CASE CAST(:gated AS INTEGER) WHEN 0 THEN 'pending' ELSE 'blocked' END,
+    blocked_by = CASE CAST(:gated AS INTEGER) WHEN 0 THEN NULL ELSE 'gate' END, gated = :gated, slot = :slot,
+    slot_limit = :slot_limit, on_conflict = :on_conflict, interval_us = :interval_us,
+    frozen = :frozen, spec_version = :spec_version, queue = :queue, priority = :priority, run_at = :now, expires_at = NULL, failures = 0, losses = 0, reason = NULL, exit_code = NULL, own_keep = 0,
     purge_at = NULL, cancel_requested_at = NULL, finished_at = NULL, updated_at = :now
 WHERE id = :id AND state IN ('dead', 'cancelled')
 RETURNING *;
 
 -- name: hurry
 -- failed → pending without waiting for its backoff.
-UPDATE jobs SET state = 'pending', run_at = :now, updated_at = :now WHERE id = :id AND state = 'failed'
+UPDATE jobs
+SET state = CASE gated WHEN 0 THEN 'pending' ELSE 'blocked' END, blocked_by = CASE gated WHEN 0 THEN NULL ELSE 'gate' END,
+    run_at = :now, updated_at = :now
+WHERE id = :id AND state = 'failed'
 RETURNING *;
 
 -- name: refreeze
--- A waiting job gets its spec as it is now; pending, scheduled and blocked ones may change their due time.
+-- A waiting job gets its spec as it is now; pending, scheduled and blocked ones may change their due time. A pending one
+-- → blocked where there is a gate.
 UPDATE jobs
-SET frozen = :frozen, spec_version = :spec_version, queue = :queue, priority = :priority,
+SET frozen = :frozen, spec_version = :spec_version, queue = :queue, priority = :priority, gated = :gated, slot = :slot,
+    slot_limit = :slot_limit, on_conflict = :on_conflict, interval_us = :interval_us,
     run_at = COALESCE(CAST(:run_at AS INTEGER), run_at),
     state = CASE
-        WHEN CAST(:run_at AS INTEGER) IS NULL OR state IN ('blocked', 'failed') THEN state
-        WHEN :run_at > :now THEN 'scheduled' ELSE 'pending' END,
+        WHEN state IN ('blocked', 'failed') THEN state
+        WHEN CAST(:run_at AS INTEGER) IS NULL AND state = 'scheduled' THEN state
+        WHEN :run_at > :now THEN 'scheduled'
+        WHEN CAST(:gated AS INTEGER) = 1 THEN 'blocked'
+        ELSE 'pending' END,
+    blocked_by = CASE
+        WHEN state IN ('blocked', 'failed') THEN blocked_by
+        WHEN CAST(:run_at AS INTEGER) IS NULL AND state = 'scheduled' THEN NULL
+        WHEN :run_at > :now THEN NULL
+        WHEN CAST(:gated AS INTEGER) = 1 THEN 'gate' END,
     updated_at = :now
 WHERE id = :id AND state IN ('blocked', 'scheduled', 'pending', 'failed')
 RETURNING *;
@@ -205,7 +225,7 @@ SELECT * FROM jobs WHERE id IN (
 ORDER BY state = 'blocked' AND blocked_by = 'needs' DESC, id;
 
 -- name: busy
--- Whether anything is pending, processing or waiting for a retry in the served queues that aren't paused.
+-- Whether anything is pending, processing, or waiting for a retry or its rate in the served queues that aren't paused.
 SELECT
     EXISTS (SELECT 1 FROM jobs j WHERE j.state = 'processing'
         AND (CAST(:queues AS TEXT) IS NULL OR j.queue IN (SELECT value FROM json_each(:queues))))
@@ -213,14 +233,21 @@ SELECT
         AND (CAST(:queues AS TEXT) IS NULL OR q.name IN (SELECT value FROM json_each(:queues)))
         AND (EXISTS (SELECT 1 FROM jobs j WHERE j.state = 'pending' AND j.queue = q.name)
           OR EXISTS (SELECT 1 FROM jobs j
-              WHERE j.state = 'failed' AND j.queue = q.name AND j.state <> 'processing'))) AS busy;
+              WHERE j.state = 'failed' AND j.queue = q.name AND j.state <> 'processing')))
+    OR EXISTS (SELECT 1 FROM jobs j JOIN queues q ON q.name = j.queue
+        WHERE j.interval_us IS NOT NULL AND j.state = 'blocked' AND j.blocked_by = 'gate' AND q.paused_at IS NULL
+          AND (CAST(:queues AS TEXT) IS NULL OR q.name IN (SELECT value FROM json_each(:queues)))
+          AND NOT EXISTS (SELECT 1 FROM jobs h
+              WHERE h.slot = j.slot AND h.slot IS NOT NULL AND h.state IN ('pending', 'processing'))) AS busy;
 
 -- name: any_pending
 SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'pending') AS any_pending;
 
 -- name: any_blocked
--- By an earlier job of its spec: what waits for its needs is released when these end.
-SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'blocked' AND blocked_by = 'spec') AS any_blocked;
+-- By an earlier job of its spec, or at a gate: what waits for its needs is released when these end.
+SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'blocked' AND blocked_by = 'spec')
+    OR EXISTS (SELECT 1 FROM jobs WHERE slot IS NOT NULL AND state = 'blocked' AND blocked_by = 'gate')
+    OR EXISTS (SELECT 1 FROM jobs WHERE slot IS NULL AND state = 'blocked' AND blocked_by = 'gate') AS any_blocked;
 
 -- name: next_job_deadline
 SELECT MIN(at) AS at FROM (

@@ -58,9 +58,10 @@ DELETE FROM spec_files WHERE source = :source AND path NOT IN (SELECT value FROM
 -- name: make_jobs_of_specs
 -- Nothing → blocked, scheduled or pending: a job of a spec each.
 INSERT INTO jobs (spec, spec_version, frozen, state, queue, priority, run_at, expires_at, fire_at, reason,
-                  blocked_by, flow, created_at, updated_at)
+                  blocked_by, flow, gated, slot, slot_limit, on_conflict, interval_us, created_at, updated_at)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-       value ->> 8, value ->> 9, value ->> 10, value ->> 11, :now, :now
+       value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14,
+       value ->> 15, value ->> 16, :now, :now
 FROM json_each(:jobs) AS job WHERE TRUE ORDER BY job.key
 RETURNING id, spec, fire_at;
 

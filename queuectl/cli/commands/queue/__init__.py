@@ -16,6 +16,7 @@ from queuectl.cli.options import database_option
             "list": "List queues and how much is in them.",
             "pause": "Let workers take nothing more from queues.",
             "resume": "Let workers take from queues again.",
+            "limit": "Limit how many jobs run and how often they start.",
             "clear": "Cancel everything that waits in queues.",
         }
     },
@@ -26,4 +27,4 @@ from queuectl.cli.options import database_option
 )
 @database_option
 def command() -> None:
-    """List, pause, resume and clear queues."""
+    """List, pause, resume, limit and clear queues."""

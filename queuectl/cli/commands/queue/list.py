@@ -9,12 +9,15 @@ from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
 from queuectl.cli.tables import Column, print_table
 from queuectl.cli.times import ago, now_ms
+from queuectl.model.worker import QueueInfo
+from queuectl.rules.rates import format_rate
 from queuectl.service import queues, views
 
 COLUMNS = (
     Column("QUEUE"),
     Column("WAITING", justify="right"),
     Column("PROCESSING", justify="right"),
+    Column("LIMIT", optional=True),
     Column("PAUSED", flexible=True, optional=True),
 )
 
@@ -37,9 +40,16 @@ def command(output: Output) -> None:
                 queue.name,
                 queue.waiting,
                 queue.processing,
+                _limit(queue),
                 f"{ago(queue.paused_at, now)} by {queue.paused_by}" if queue.paused_at is not None else None,
             )
             for queue in found
         ],
         nothing="no queues",
     )
+
+
+def _limit(queue: QueueInfo) -> str | None:
+    limits = [] if queue.running_limit is None else [f"{queue.running_limit} at once"]
+    limits += [] if queue.interval_us is None else [format_rate(queue.interval_us)]
+    return ", ".join(limits) or None

@@ -1,0 +1,92 @@
+"""Gates: slots that jobs share, and rates at which they may start.
+
+A job with a gate is blocked until it is admitted; from pending to the end of its attempt it holds its slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from queuectl.rules.rates import after_start, allowed
+from queuectl.store.database import Database, Row
+from queuectl.store.jobs import Jobs
+
+CANDIDATES = 200
+"""How many jobs that wait at one gate are looked at."""
+
+
+class Gates:
+    """Who may go on."""
+
+    def __init__(self, database: Database, jobs: Jobs) -> None:
+        self._db = database
+        self._jobs = jobs
+
+    def admit(self, *, now: int) -> Sequence[int]:
+        """Blocked → pending, where a slot is free and the rate allows it, by priority, then age.
+
+        Those that don't wait are cancelled, or let the job that has the slot be cancelled. Returns the ids of those
+        that are pending now.
+        """
+        with self._db.transaction():
+            admitted = [
+                job for row in self._db.run("slots_waited_for") for job in self._at_slot(row["slot"], now)
+            ]
+            for row in self._db.run("rates_waited_for"):
+                waiting = self._db.run("waiting_at_rate", spec=row["spec"], limit=2)
+                admitted += [one["id"] for one in waiting if self._starts(one, now)]
+        return admitted
+
+    def next_start(self) -> int | None:
+        """Return the instant when a rate lets the next job start."""
+        next_us: int | None = self._db.run("next_start")[0]["next_us"]
+        return None if next_us is None else -(-next_us // 1000)
+
+    def limit_queue(self, name: str, *, running: int | None, interval_us: int | None) -> None:
+        """Let at most so many jobs of a queue run, and so often start; None: no limit."""
+        self._db.run("limit_queue", name=name, running=running, interval_us=interval_us)
+        self._db.announce()
+
+    def _at_slot(self, slot: str, now: int) -> Sequence[int]:
+        self._replace(slot, now)
+        held = len(self._db.run("holders_of_slot", slot=slot))
+        admitted: list[int] = []
+        for one in self._db.run("waiting_at_slot", slot=slot, limit=CANDIDATES):
+            if held + len(admitted) < one["slot_limit"]:
+                admitted += [one["id"]] if self._starts(one, now) else []
+            elif one["on_conflict"] == "wait":
+                break
+        for one in self._db.run("impatient_at_slot", slot=slot, on_conflict="skip"):
+            if held + len(admitted) >= one["slot_limit"]:
+                reason = f"skipped: {_taken(slot, one['slot_limit'])}"
+                self._jobs.cancel(one["id"], reason=reason, now=now)
+        return admitted
+
+    def _replace(self, slot: str, now: int) -> None:
+        """Make room for the latest of those that replace who has the slot; it replaces those before it, too."""
+        replacing = self._db.run("impatient_at_slot", slot=slot, on_conflict="replace")
+        if not replacing:
+            return
+        *earlier, latest = replacing
+        reason = f"replaced by job {latest['id']}"
+        for one in earlier:
+            self._jobs.cancel(one["id"], reason=reason, now=now)
+        holders = self._db.run("holders_of_slot", slot=slot)
+        staying = [one for one in holders if one["cancel_requested_at"] is None]
+        for one in staying[: max(0, len(staying) - latest["slot_limit"] + 1)]:
+            self._jobs.cancel(one["id"], reason=reason, now=now)
+
+    def _starts(self, one: Row, now: int) -> bool:
+        """Admit a job unless its rate says no."""
+        interval = one["interval_us"]
+        if interval is not None:
+            (rate,) = self._db.run("rate_of_spec", spec=one["spec"])
+            if rate["one_is_ready"] or not allowed(rate["next_us"], now, interval):
+                return False
+            next_us = after_start(rate["next_us"], now, interval)
+            self._db.run("set_rate_of_spec", spec=one["spec"], next_us=next_us)
+        return bool(self._db.run("admit", id=one["id"], now=now))
+
+
+def _taken(slot: str, limit: int) -> str:
+    return f"the slot '{slot}' is taken" if limit == 1 else f"all {limit} slots of '{slot}' are taken"

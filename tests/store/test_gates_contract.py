@@ -1,0 +1,217 @@
+"""Gates: slots that jobs share, and rates at which they start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from queuectl.model.config import Config
+from queuectl.model.job import Job
+from queuectl.model.spec import Concurrency, JobSpec
+from queuectl.model.states import BlockedBy, JobState, OnConflict
+from queuectl.rules.making import job_of
+from queuectl.store.store import Store
+from tests.store.conftest import Bench
+
+BLOCKED, SCHEDULED, PENDING, PROCESSING = (
+    JobState.BLOCKED,
+    JobState.SCHEDULED,
+    JobState.PENDING,
+    JobState.PROCESSING,
+)
+FAILED, COMPLETED, CANCELLED, DEAD = JobState.FAILED, JobState.COMPLETED, JobState.CANCELLED, JobState.DEAD
+
+
+@pytest.fixture
+def gate(store: Store) -> Gate:
+    return Gate(store)
+
+
+class Gate:
+    """Makes jobs that share the slots of `db`."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.bench = Bench(store)
+
+    def job(
+        self,
+        limit: int = 1,
+        how: OnConflict = OnConflict.WAIT,
+        *,
+        now: int = 1000,
+        run_at: int = 0,
+        key: str | None = "db",
+        **spec: Any,
+    ) -> Job:
+        concurrency = key and Concurrency(key=key, limit=limit, on_conflict=how)
+        frozen = JobSpec(command="true", name="s", concurrency=concurrency or None, **spec)
+        new = job_of(
+            frozen,
+            Config(),
+            version=1 if frozen.rate_us else None,
+            state=SCHEDULED if run_at > now else PENDING,
+            run_at=run_at or now,
+        )
+        made = self.store.jobs.enqueue(new, now=now)
+        assert made is not None
+        return made
+
+    def states(self) -> list[JobState]:
+        return [job.state for job in reversed(self.store.jobs.list())]
+
+    def admit(self, now: int = 1000) -> list[int]:
+        return list(self.store.gates.admit(now=now))
+
+
+class TestSlots:
+    def test_a_new_job_stops_at_the_gate(self, gate: Gate) -> None:
+        job = gate.job()
+        assert (job.state, job.blocked_by, job.reason) == (
+            BLOCKED,
+            BlockedBy.GATE,
+            "waits for a slot of 'db'",
+        )
+        assert gate.bench.claim() == []
+
+    def test_no_more_go_on_than_there_are_slots(self, gate: Gate) -> None:
+        jobs = [gate.job(limit=2) for _ in range(4)]
+        assert gate.admit() == [jobs[0].id, jobs[1].id]
+        assert gate.admit() == []
+        running = gate.bench.claim(9)
+        assert gate.admit() == []
+        for job in running:
+            gate.bench.finish(job)
+        assert gate.admit() == [jobs[2].id, jobs[3].id]
+
+    def test_by_priority_then_age(self, gate: Gate) -> None:
+        gate.job()
+        low, high = gate.job(priority=-1), gate.job(priority=5)
+        assert gate.admit() == [high.id]
+        assert low.state is BLOCKED
+
+    def test_other_keys_have_other_slots(self, gate: Gate) -> None:
+        jobs = [gate.job(key="a"), gate.job(key="b"), gate.job(key="${T}", env={"T": "a"})]
+        assert gate.admit() == [jobs[0].id, jobs[1].id]
+
+    @pytest.mark.parametrize("state", [FAILED, COMPLETED, DEAD, CANCELLED, SCHEDULED])
+    def test_a_slot_is_free_when_its_attempt_is_over(self, gate: Gate, state: JobState) -> None:
+        gate.job(), gate.job()
+        gate.admit()
+        (job,) = gate.bench.claim()
+        gate.bench.finish(job, state, run_at=5000)
+        assert gate.admit() == [2]
+
+    def test_what_comes_back_stops_at_the_gate_again(self, gate: Gate) -> None:
+        gate.job(), gate.job()
+        gate.admit()
+        (job,) = gate.bench.claim()
+        gate.bench.finish(job, FAILED, run_at=5000)
+        assert gate.admit() == [2]
+        gate.store.jobs.promote(now=5000)
+        assert gate.states() == [BLOCKED, PENDING]
+        gate.bench.finish(gate.bench.claim()[0])
+        assert gate.admit() == [1]
+
+    @pytest.mark.parametrize("verb", ["retry", "hurry", "interrupted"])
+    def test_every_way_back_leads_through_the_gate(self, gate: Gate, verb: str) -> None:
+        gate.job()
+        gate.admit()
+        (job,) = gate.bench.claim()
+        ends = {"retry": DEAD, "hurry": FAILED, "interrupted": PENDING}
+        gate.bench.finish(job, ends[verb], run_at=9000)
+        if verb == "retry":
+            gate.store.jobs.retry(1, job.frozen, None, now=2000)
+        elif verb == "hurry":
+            gate.store.jobs.hurry(1, now=2000)
+        assert gate.states() == [BLOCKED]
+        assert gate.admit() == [1]
+
+    def test_a_scheduled_job_waits_for_its_instant_first(self, gate: Gate) -> None:
+        gate.job(run_at=3000)
+        assert (gate.states(), gate.admit()) == ([SCHEDULED], [])
+        gate.store.jobs.promote(now=3000)
+        assert (gate.states(), gate.admit(3000)) == ([BLOCKED], [1])
+
+    def test_a_spec_that_gets_a_gate_stops_its_pending_job(self, gate: Gate) -> None:
+        free = gate.job(key=None)
+        assert free.state is PENDING
+        gate.store.jobs.refreeze(free.id, gate.job().frozen, None, run_at=None, now=1000)
+        assert gate.admit() == [free.id]
+
+
+class TestConflicts:
+    def test_skip_is_cancelled_with_the_reason(self, gate: Gate) -> None:
+        gate.job(how=OnConflict.SKIP), gate.job(how=OnConflict.SKIP)
+        gate.admit()
+        assert gate.states() == [PENDING, CANCELLED]
+        assert gate.bench.store.jobs.list()[0].reason == "skipped: the slot 'db' is taken"
+
+    def test_skip_does_not_jump_the_queue(self, gate: Gate) -> None:
+        gate.job(), gate.job(), gate.job(how=OnConflict.SKIP)
+        gate.admit()
+        assert gate.states() == [PENDING, BLOCKED, CANCELLED]
+
+    def test_replace_takes_the_place_of_what_waits_there(self, gate: Gate) -> None:
+        gate.job(how=OnConflict.REPLACE)
+        gate.admit()
+        gate.job(how=OnConflict.REPLACE)
+        assert gate.admit() == [2]
+        assert gate.states() == [CANCELLED, PENDING]
+
+    def test_replace_waits_until_what_runs_has_stopped(self, gate: Gate) -> None:
+        gate.job(how=OnConflict.REPLACE)
+        gate.admit()
+        (running,) = gate.bench.claim()
+        for _ in range(3):
+            gate.job(how=OnConflict.REPLACE)
+            assert gate.admit() == []
+        assert gate.states() == [PROCESSING, CANCELLED, CANCELLED, BLOCKED]
+        running = gate.bench.now(running)
+        assert running.cancel_requested_at == 1000
+        gate.bench.finish(running, CANCELLED)
+        assert gate.admit() == [4]
+
+
+class TestRates:
+    def test_starts_are_spread(self, gate: Gate) -> None:
+        for _ in range(3):
+            assert gate.job(key=None, rate_us=20_000).reason == "waits for its rate"
+        assert gate.admit(1000) == [1]
+        assert gate.admit(1050) == []  # one is ready
+        gate.bench.claim()
+        assert gate.store.next_deadline() == 1020
+        assert gate.admit(1019) == []
+        assert gate.admit(1020) == [2]
+        gate.bench.claim()
+        assert gate.admit(1045) == [3]
+
+    def test_a_queue_has_a_rate(self, gate: Gate) -> None:
+        gate.store.gates.limit_queue("mail", running=None, interval_us=1_000_000)
+        for _ in range(3):
+            gate.bench.enqueue(queue="mail")
+        assert [job.id for job in gate.bench.claim(9, now=1000)] == [1]
+        assert gate.bench.claim(9, now=1999) == []
+        assert gate.store.next_deadline() == 2000
+        assert [job.id for job in gate.bench.claim(9, now=2000)] == [2]
+
+    def test_a_queue_has_a_limit(self, gate: Gate) -> None:
+        gate.store.gates.limit_queue("mail", running=2, interval_us=None)
+        for _ in range(3):
+            gate.bench.enqueue(queue="mail")
+        other = gate.bench.enqueue()
+        first, second, third = gate.bench.claim(9)
+        assert [first.id, second.id, third.id] == [1, 2, other.id]
+        assert gate.bench.claim(9) == []
+        gate.bench.finish(first)
+        assert [job.id for job in gate.bench.claim(9)] == [3]
+
+
+def test_a_job_that_waits_for_its_rate_keeps_a_run_up(gate: Gate) -> None:
+    gate.job(key=None, rate_us=20_000)
+    assert gate.store.jobs.busy([])
+    gate.job(key="db")
+    gate.admit()
+    gate.bench.finish(gate.bench.claim(queues=["default"])[0])
+    assert gate.store.jobs.busy([])
