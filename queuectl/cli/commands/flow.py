@@ -26,7 +26,7 @@ from queuectl.service.views import flow_view
 @output_option
 @database_option
 def command(job_id: str, output: Output) -> None:
-    """Show the flow that a job is part of, as a tree.
+    """Show the jobs that belong together, as a tree.
 
     Each job stands below the one that it waited for last. ID is any of its jobs: a number, a key, or
     a spec's name for its newest job.

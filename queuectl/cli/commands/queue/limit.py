@@ -26,9 +26,9 @@ from queuectl.service import queues
 @click.option("--none", "lifted", is_flag=True, help="No limit any more.")
 @database_option
 def command(name: str, rate: str | None, running: int | None, lifted: bool) -> None:
-    """Limit how many jobs of a queue run at once, and how often one starts.
+    """Limit how many jobs run and how often they start.
 
-    The limits hold over all workers. What is not given is not limited.
+    The limits are of the queue, over all workers. What is not given is not limited.
     """
     if lifted == bool(rate is not None or running is not None):
         raise UsageError("expected --rate, --running or both; or --none alone")
