@@ -68,6 +68,7 @@ def _fields(ctx: Context, job: Job, now: int) -> Iterator[tuple[str, object]]:
         "env",
         "\n".join(f"{name}={env_text(value)}" for name, value in views.masked(frozen.env).items()) or None,
     )
+    yield "params", "\n".join(f"{name}={value}" for name, value in frozen.arguments.items()) or None
     yield "env file", "\n".join(frozen.env_file) or None
     yield from _origin(ctx, job)
     yield "queue", f"{job.queue}, priority {job.priority}"

@@ -41,6 +41,7 @@ def environment(launch: Launch, marks: Environment, worker: Mapping[bytes, bytes
         env.update(_dotenv(path))
     for name, value in launch.frozen.env.items():
         env[encode(name)] = _resolve(name, value, worker) if isinstance(value, EnvRef) else encode(value)
+    env.update((encode(name), encode(value)) for name, value in launch.frozen.arguments.items())
     if b"PATH" in env:
         env[b"PATH"] = _with_queuectl(env[b"PATH"])
     return env | marks | _about(launch)

@@ -9,7 +9,7 @@ Durations are whole milliseconds, instants milliseconds since the epoch, sizes b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -131,6 +131,10 @@ class JobSpec(
     max_log_bytes: int | None = None
     needs: tuple[Need, ...] = ()
     """Runs only in flows, when these have ended."""
+    params: Mapping[str, Mapping[str, Any]] = {}
+    """What a caller may set: JSON Schemas by name."""
+    arguments: Mapping[str, str] = {}
+    """Of a job: the values of its parameters."""
     concurrency: Concurrency | None = None
     rate_us: int | None = None
     """Microseconds between the starts of two of its jobs, at least."""

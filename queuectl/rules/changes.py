@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -74,6 +75,8 @@ def _text(name: str, value: Any) -> str | None:
             return str(value).lower()
         case int():
             return _number(name, value)
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
         case tuple() if name == "needs":
             return ", ".join(map(str, value)) or None
         case tuple():

@@ -46,7 +46,9 @@ def slot_key(spec: JobSpec) -> str:
     """Return the key of a spec's slots, its variables replaced. ValueError names one that env gives no value."""
 
     def value(found: re.Match[str]) -> str:
-        inner = spec.env.get(found[1])
+        inner = spec.arguments.get(found[1]) or spec.env.get(found[1])
+        if found[1] in spec.params and inner is None:
+            return found[0]
         if isinstance(inner, str):
             return inner
         why = "is read when the job starts" if inner else "is not in env"

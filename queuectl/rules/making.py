@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from queuectl.model.config import Config
 from queuectl.model.job import NewJob
 from queuectl.model.spec import JobSpec
 from queuectl.model.states import BlockedBy, JobState
 from queuectl.rules.freeze import freeze
 from queuectl.rules.gate import at_gate
+from queuectl.rules.params import with_arguments
+
+NO_ARGUMENTS: Mapping[str, Any] = {}
 
 
 def job_of(
@@ -23,8 +29,14 @@ def job_of(
     key: str | None = None,
     blocked_by: BlockedBy | None = None,
     flow: int | None = None,
+    arguments: Mapping[str, Any] = NO_ARGUMENTS,
 ) -> NewJob:
-    """Return the job that runs `spec` as it is now; `version` is None for an ad-hoc one. Instants in ms."""
+    """Return the job that runs `spec` as it is now; `version` is None for an ad-hoc one. Instants in ms.
+
+    `arguments` are values of its parameters. ValueError where they are wrong.
+    """
+    if spec.params or arguments:
+        spec = with_arguments(spec, arguments)
     new = NewJob(
         frozen=freeze(spec, config),
         key=key,

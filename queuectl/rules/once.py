@@ -11,6 +11,7 @@ from queuectl.model.spec import JobSpec
 from queuectl.model.states import WAITING, JobState
 from queuectl.rules.identity import digest
 from queuectl.rules.instants import format_instant
+from queuectl.rules.params import has_to_be_set
 
 
 class Step(StrEnum):
@@ -62,7 +63,7 @@ def step_of(spec: JobSpec, *, done: str | None, last: Job | None, now: int) -> J
     `done` is the digest of what its last job was made for; `last` is that job, None when there is none or when it
     was purged. A paused spec makes no job, but one that waits already is kept up to date.
     """
-    if spec.schedule is not None or spec.needs or done == digest(spec):
+    if spec.schedule is not None or spec.needs or has_to_be_set(spec) or done == digest(spec):
         return NO_STEP
     run_at, waits = max(now, spec.run_at_ms or now), (spec.run_at_ms or 0) > now
     if last is not None and last.state in WAITING:

@@ -15,6 +15,7 @@ from queuectl.model.spec import JobSpec, LoadedSpec, schedule_zone
 from queuectl.rules.changes import Change, changes
 from queuectl.rules.needs import refuse_faults, users
 from queuectl.rules.once import NO_STEP, JobStep, step_of
+from queuectl.rules.params import has_to_be_set
 
 _NAMED_AT_MOST = 5
 
@@ -64,6 +65,8 @@ class PlannedSpec(msgspec.Struct, frozen=True, kw_only=True):
         """What becomes of its job, for people: `runs once now`, `job 12 goes back to pending`."""
         if self.spec.needs:
             return f"runs after {', '.join(map(str, self.spec.needs))}"
+        if has_to_be_set(self.spec):
+            return "runs when it is triggered with --set"
         return str(self.job) or None
 
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from queuectl.engine.flows import grow
 from queuectl.model.errors import ConflictError
-from queuectl.model.job import NewJob
+from queuectl.model.job import Job, NewJob
+from queuectl.model.spec import JobSpec
 from queuectl.model.states import WAITING, BlockedBy, JobState
 from queuectl.rules.freeze import freeze
 from queuectl.rules.identity import digest
 from queuectl.rules.making import job_of
 from queuectl.rules.once import Step
+from queuectl.rules.params import with_arguments_of
 from queuectl.rules.plan import Plan, PlannedSpec
 from queuectl.service.context import Context
 from queuectl.service.specs import prune, settle
@@ -84,14 +86,21 @@ def _bring_up_to_date(
 
 def _refreeze_waiting(ctx: Context, planned: PlannedSpec, version: int, now: int) -> None:
     """Bring the waiting jobs of a spec up to date; one that waits for its `run_at` has none any more."""
-    frozen = freeze(planned.spec, ctx.config)
     for job in ctx.store.jobs.open_of_spec(planned.name):
         if job.state not in WAITING:
             continue
         if planned.spec.schedule and job.state is JobState.SCHEDULED and job.frozen.run_at_ms is not None:
             ctx.store.jobs.cancel(job.id, reason="its spec has a schedule now", now=now)
-        else:
+        elif frozen := _refrozen(ctx, planned.spec, job):
             ctx.store.jobs.refreeze(job.id, frozen, version, run_at=None, now=now)
+
+
+def _refrozen(ctx: Context, spec: JobSpec, job: Job) -> JobSpec | None:
+    """What a waiting job runs from now on; None where the spec wants parameters that it was not given."""
+    try:
+        return freeze(with_arguments_of(spec, job.frozen), ctx.config)
+    except ValueError:
+        return None
 
 
 def _make(ctx: Context, planned: Sequence[PlannedSpec], versions: Mapping[str, int], now: int) -> None:

@@ -18,6 +18,7 @@ from queuectl.model.states import FINAL, JobState
 from queuectl.rules.freeze import freeze
 from queuectl.rules.gate import at_gate
 from queuectl.rules.nearest import did_you_mean
+from queuectl.rules.params import with_arguments_of
 from queuectl.service.context import Context
 from queuectl.service.waiting import Sleep, WaitTimeoutError, until
 from queuectl.store.listing import ANY_JOB, JobFilter
@@ -183,7 +184,14 @@ def _live_spec(ctx: Context, job: Job) -> StoredSpec | None:
 def _frozen(ctx: Context, job: Job, as_was: bool) -> tuple[JobSpec, int | None]:
     """What a retry runs, and the version of the spec that it is."""
     stored = None if as_was else _live_spec(ctx, job)
-    return (freeze(stored.spec, ctx.config), stored.version) if stored else (job.frozen, job.spec_version)
+    if stored is None:
+        return job.frozen, job.spec_version
+    try:
+        return freeze(with_arguments_of(stored.spec, job.frozen), ctx.config), stored.version
+    except ValueError as error:
+        raise ConflictError(
+            f"job {job.id}: its spec has other parameters now: {error}; --as-was runs it as it was"
+        ) from None
 
 
 def _follow_up(ctx: Context, job: Job, as_was: bool) -> Job | None:

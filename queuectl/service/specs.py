@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from queuectl.engine.firing import fire_spec
 from queuectl.engine.flows import grow
-from queuectl.model.errors import ConflictError, UnknownError
+from queuectl.model.errors import ConflictError, UnknownError, UsageError
 from queuectl.model.fire import StoredSpec
 from queuectl.model.job import Job
 from queuectl.model.states import WAITING, JobState
 from queuectl.rules.identity import digest
-from queuectl.rules.making import job_of
+from queuectl.rules.making import NO_ARGUMENTS, job_of
 from queuectl.rules.nearest import did_you_mean
 from queuectl.rules.needs import users
 from queuectl.service.context import Context
@@ -74,10 +74,15 @@ def delete(ctx: Context, name: str) -> StoredSpec:
     return stored
 
 
-def trigger(ctx: Context, names: Iterable[str]) -> list[Job]:
-    """Make a job of each spec now, besides its schedule and even when it is paused; all or none."""
+def trigger(
+    ctx: Context, names: Iterable[str], *, arguments: Mapping[str, Any] = NO_ARGUMENTS, at: int | None = None
+) -> list[Job]:
+    """Make a job of each spec now, besides its schedule and even when it is paused; all or none.
+
+    `arguments` are values of their parameters; `at` is an instant to start at. UsageError for wrong values.
+    """
     with ctx.store.transaction():
-        return [_trigger(ctx, get_spec(ctx, name)) for name in dict.fromkeys(names)]
+        return [_trigger(ctx, get_spec(ctx, name), arguments, at) for name in dict.fromkeys(names)]
 
 
 def settle(ctx: Context, stored: StoredSpec, *, now: int) -> None:
@@ -104,16 +109,21 @@ def prune(ctx: Context, stored: StoredSpec, *, now: int) -> Sequence[Job]:
     return [job for job in cancelled if job is not None]
 
 
-def _trigger(ctx: Context, stored: StoredSpec) -> Job:
+def _trigger(ctx: Context, stored: StoredSpec, arguments: Mapping[str, Any], at: int | None) -> Job:
     now = ctx.now()
-    new = job_of(
-        stored.spec,
-        ctx.config,
-        version=stored.version,
-        state=JobState.PENDING,
-        run_at=now,
-        reason=f"triggered by {ctx.who}",
-    )
+    run_at = max(now, at or now)
+    try:
+        new = job_of(
+            stored.spec,
+            ctx.config,
+            version=stored.version,
+            state=JobState.SCHEDULED if run_at > now else JobState.PENDING,
+            run_at=run_at,
+            reason=f"triggered by {ctx.who}",
+            arguments=arguments,
+        )
+    except ValueError as error:
+        raise UsageError(f"spec '{stored.name}': {error}") from None
     job = ctx.store.jobs.enqueue(new, now=now)
     if job is None:
         raise ConflictError(f"spec '{stored.name}': its job was not made")

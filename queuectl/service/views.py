@@ -279,6 +279,8 @@ def _how(spec: JobSpec) -> View:
         "exit_codes": _exit_codes(spec.exit_codes),
         "max_log": _size(spec.max_log_bytes),
         "needs": [{"job": need.job, "on": need.on} for need in spec.needs],
+        "params": {name: dict(schema) for name, schema in spec.params.items()},
+        "arguments": dict(spec.arguments),
         "concurrency": spec.concurrency and msgspec.to_builtins(spec.concurrency),
         "rate": None if spec.rate_us is None else format_rate(spec.rate_us),
         "keep": {state: _keep(keep) for state, keep in spec.keep.items()},

@@ -23,6 +23,7 @@ from queuectl.model.spec import (
 from queuectl.model.states import CatchUp, OnConflict, Overlap
 from queuectl.rules.gate import slot_key
 from queuectl.rules.instants import parse_instant
+from queuectl.rules.params import check_params
 from queuectl.rules.rates import parse_rate
 from queuectl.rules.units import parse_duration, parse_size
 from queuectl.rules.zones import zone_named
@@ -51,6 +52,11 @@ def build(
     if problems or "command" not in values:
         return None, problems
     spec = JobSpec(name=name, **values)
+    if spec.params:
+        wrong = check_params(spec.params, env=spec.env.keys(), fires=bool(spec.schedule or spec.needs))
+        problems = [Problem(("params",), f"params: {line}") for line in wrong]
+    if problems:
+        return None, problems
     try:
         slot_key(spec)
     except ValueError as error:
@@ -247,6 +253,11 @@ def _concurrency(value: Mapping[str, Any], _: _Here) -> Concurrency:
     return Concurrency(**{**value, "on_conflict": OnConflict(value.get("on_conflict", "wait"))})
 
 
+def _params(value: Mapping[str, Any], _: _Here) -> dict[str, Any]:
+    params: dict[str, Any] = json.loads(json.dumps(value))
+    return params
+
+
 def _rate(value: str, _: _Here) -> int:
     return parse_rate(value)
 
@@ -274,6 +285,7 @@ _READERS: dict[str, tuple[str, _Reader]] = {
     "needs": ("needs", _needs),
     "concurrency": ("concurrency", _concurrency),
     "rate": ("rate_us", _rate),
+    "params": ("params", _params),
     "keep": ("keep", _keep),
     "paused": ("paused", _as_is),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from queuectl.cli import params
 from queuectl.cli.completion import spec_names
 from queuectl.cli.json_output import Output, print_array
 from queuectl.cli.lazy import Command
@@ -18,19 +19,29 @@ from queuectl.service.specs import trigger
     examples="""
     queuectl trigger nightly-dump
     queuectl trigger nightly-dump --wait && echo done
+    queuectl trigger export --set DAY=2026-03-01 --at 2026-03-02T04:00
     """,
 )
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=spec_names)
+@click.option(
+    "--set", "arguments", multiple=True, metavar="NAME=VALUE", callback=params.pairs, help="A parameter."
+)
+@click.option(
+    "--at", metavar="T", help="Start then: 2026-03-01T22:00; UTC or config timezone if it says none."
+)
 @click.option("--wait", is_flag=True, help="Wait for the jobs to end; exit code 1 unless all complete.")
 @output_option
 @database_option
-def command(names: tuple[str, ...], wait: bool, output: Output) -> int:
+def command(
+    names: tuple[str, ...], arguments: dict[str, str], at: str | None, wait: bool, output: Output
+) -> int:
     """Make a job of a spec now.
 
-    Whatever its schedule says, and also when it is paused.
+    Whatever its schedule says, and also when it is paused. The jobs of specs that need it are made with it.
     """
     with open_queue(create=False) as ctx:
-        made = trigger(ctx, names)
+        start = params.instant(at, "--at", ctx.config.timezone)
+        made = trigger(ctx, names, arguments=arguments, at=start)
         if output == "table":
             for job in made:
                 click.echo(f"{job.spec}: job {job.id} is {job.state}")
