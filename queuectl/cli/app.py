@@ -20,6 +20,7 @@ SECTIONS = {
         "run": "Schedule and run jobs: the scheduler and worker in one.",
         "enqueue": "Put an ad-hoc job in the queue.",
         "trigger": "Make a job of a spec now.",
+        "backfill": "Run a schedule for instants of the past.",
         "worker": "Start, stop, pause and list workers.",
     },
     "Look": {

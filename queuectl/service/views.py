@@ -23,6 +23,7 @@ from queuectl.rules.units import format_duration, format_size, parse_size
 
 if TYPE_CHECKING:
     from queuectl.rules.plan import Plan
+    from queuectl.service.backfill import Backfill
     from queuectl.service.flows import Flow
     from queuectl.service.settings import Setting
     from queuectl.service.status import Status
@@ -160,6 +161,16 @@ def fire_view(fire: Fire) -> View:
         "reason": fire.reason,
         "until": _instant(fire.until),
         "count": fire.count,
+    }
+
+
+def backfill_view(found: Backfill) -> View:
+    """Show a backfill; a dry run has no job ids."""
+    return {
+        "spec": found.spec,
+        "due_at": [_instant(at) for at in found.due],
+        "job_ids": list(found.job_ids),
+        "ran": [_instant(at) for at in found.ran],
     }
 
 

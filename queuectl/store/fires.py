@@ -42,6 +42,13 @@ class Fires:
         rows = [(fire.spec, fire.due_at, fire.outcome, fire.reason) for fire in fires]
         return {(row["spec"], row["due_at"]) for row in self._db.run("record_fires", fires=_json(rows))}
 
+    def overwrite(self, fire: Fire, *, following: int) -> None:
+        """Enter a due instant, whatever became of it before; a stretch from it on begins at the `following` one."""
+        with self._db.transaction():
+            self._db.run("forget_fire", spec=fire.spec, due_at=fire.due_at)
+            self._db.run("shorten_stretch", spec=fire.spec, due_at=fire.due_at, following=following)
+            self.record(fire)
+
     def link(self, fire: Fire) -> None:
         """Say what became of an instant that was entered in this transaction."""
         self.link_all([fire])

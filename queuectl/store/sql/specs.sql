@@ -129,6 +129,13 @@ INSERT INTO fires (spec, due_at, outcome, reason)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(:fires) WHERE TRUE
 ON CONFLICT (spec, due_at) DO NOTHING RETURNING spec, due_at;
 
+-- name: forget_fire
+DELETE FROM fires WHERE spec = :spec AND due_at = :due_at AND count = 1;
+
+-- name: shorten_stretch
+-- A stretch begins with its second instant.
+UPDATE fires SET due_at = :following, count = count - 1 WHERE spec = :spec AND due_at = :due_at AND count > 1;
+
 -- name: link_fires
 UPDATE fires SET job_id = value ->> 2, outcome = value ->> 3, reason = value ->> 4
 FROM json_each(:fires) WHERE spec = value ->> 0 AND due_at = value ->> 1;
