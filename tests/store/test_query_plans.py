@@ -150,6 +150,8 @@ PLANS = {
     "set_rate_of_queue": "queues by key",
     "next_start": "all of queues, all of rates, jobs_pending, jobs_spec",
     "limit_queue": "",
+    "forget_fire": "fires by key",
+    "shorten_stretch": "fires by key",
 }
 """What each statement goes by: an index, or a table by its key; "all of" what it looks through; "sorted" when it sorts.
 
