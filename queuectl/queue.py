@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 from msgspec.structs import replace
 
+from queuectl.model.env import EnvRef
 from queuectl.model.errors import UsageError
 from queuectl.model.job import Job
-from queuectl.model.spec import DEFAULT_QUEUE, EnvRef, JobSpec
+from queuectl.model.spec import DEFAULT_QUEUE, JobSpec
 from queuectl.model.states import JobState
 from queuectl.service.context import Context, opened
 from queuectl.service.enqueue import Request, enqueue, enqueue_all

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from queuectl.engine.launch import CannotStartError, Launch
-from queuectl.model.spec import EnvRef
+from queuectl.model.env import EnvRef
 from queuectl.rules.instants import format_instant
 
 MAX_FILE_BYTES = 1024 * 1024

@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from queuectl.model.env import EnvRef
 from queuectl.model.flow import Need
+from queuectl.model.hook import HookEvent, Hooks
 from queuectl.model.states import CatchUp, OnConflict, Overlap
 
 DEFAULT_QUEUE = "default"
@@ -29,15 +31,6 @@ MASK = "***"
 """What is shown for a plain value of `env`."""
 
 NoLimit = Literal["none"]
-
-
-class EnvRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A secret's place: resolved when an attempt starts, never stored. Exactly one of the two is set."""
-
-    from_env: str | None = None
-    """Name of a variable in the worker's environment."""
-    from_file: str | None = None
-    """Absolute path of a file; its content without a final newline is the value."""
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -131,10 +124,13 @@ class JobSpec(
     max_log_bytes: int | None = None
     needs: tuple[Need, ...] = ()
     """Runs only in flows, when these have ended."""
+    hooks: Hooks = Hooks()
     params: Mapping[str, Mapping[str, Any]] = {}
     """What a caller may set: JSON Schemas by name."""
     arguments: Mapping[str, str] = {}
     """Of a job: the values of its parameters."""
+    event: HookEvent | None = None
+    """Of a hook's job: what it tells about."""
     concurrency: Concurrency | None = None
     rate_us: int | None = None
     """Microseconds between the starts of two of its jobs, at least."""

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from queuectl.model.spec import MASK, EnvRef, ExitCodes, JobSpec, Keep
+from queuectl.model.env import EnvRef
+from queuectl.model.spec import MASK, ExitCodes, JobSpec, Keep
 from queuectl.rules.instants import format_instant
 from queuectl.rules.rates import format_rate
 from queuectl.rules.units import format_duration, format_size

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from queuectl.model.env import EnvRef
 from queuectl.model.fire import Fire, StoredSpec
 from queuectl.model.flow import JobNeed
 from queuectl.model.job import Attempt, Job
-from queuectl.model.spec import MASK, Backoff, EnvRef, ExitCodes, JobSpec, Keep, Schedule, schedule_zone
+from queuectl.model.spec import MASK, Backoff, ExitCodes, JobSpec, Keep, Schedule, schedule_zone
 from queuectl.model.states import JobState
 from queuectl.model.worker import QueueInfo
 from queuectl.rules.instants import format_instant, format_local

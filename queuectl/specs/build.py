@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from queuectl.model.env import EnvRef
 from queuectl.model.flow import Need
 from queuectl.model.spec import (
     BASH,
@@ -14,7 +15,6 @@ from queuectl.model.spec import (
     MAX_COMMAND_BYTES,
     Backoff,
     Concurrency,
-    EnvRef,
     ExitCodes,
     JobSpec,
     Keep,

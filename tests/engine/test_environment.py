@@ -11,7 +11,8 @@ from queuectl.engine import environment as module
 from queuectl.engine.environment import environment, mark_variables
 from queuectl.engine.environment import inherited as of_worker
 from queuectl.engine.launch import CannotStartError, Launch
-from queuectl.model.spec import EnvRef, JobSpec
+from queuectl.model.env import EnvRef
+from queuectl.model.spec import JobSpec
 from queuectl.model.states import Outcome
 from tests.engine.attempts import Attempts
 

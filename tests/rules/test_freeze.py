@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from queuectl.model.config import Config
-from queuectl.model.spec import Backoff, EnvRef, JobSpec
+from queuectl.model.env import EnvRef
+from queuectl.model.spec import Backoff, JobSpec
 from queuectl.rules.freeze import freeze
 from queuectl.rules.identity import digest
 

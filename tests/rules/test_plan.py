@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from queuectl.model.config import Config
+from queuectl.model.env import EnvRef
 from queuectl.model.errors import ConflictError
 from queuectl.model.fire import StoredSpec
-from queuectl.model.spec import Backoff, EnvRef, ExitCodes, JobSpec, Keep, LoadedSpec, Schedule
+from queuectl.model.spec import Backoff, ExitCodes, JobSpec, Keep, LoadedSpec, Schedule
 from queuectl.model.states import CatchUp
 from queuectl.rules.changes import Change, changes
 from queuectl.rules.plan import Plan, plan

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from queuectl import Queue
+from queuectl.model.env import EnvRef
 from queuectl.model.errors import ConflictError, UnknownError, UsageError
-from queuectl.model.spec import EnvRef
 from queuectl.model.states import JobState
 from tests.service.applying import write
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from queuectl.model.config import Config
+from queuectl.model.env import EnvRef
 from queuectl.model.fire import Fire
 from queuectl.model.job import AttemptEnd
-from queuectl.model.spec import EnvRef, ExitCodes, JobSpec, Keep, Schedule
+from queuectl.model.spec import ExitCodes, JobSpec, Keep, Schedule
 from queuectl.model.states import CatchUp, FireOutcome, JobState, Outcome, Overlap
 from queuectl.model.transition import Transition
 from queuectl.rules.freeze import freeze

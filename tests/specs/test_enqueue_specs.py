@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from queuectl.model.env import EnvRef
 from queuectl.model.errors import UsageError
-from queuectl.model.spec import EnvRef, ExitCodes, JobSpec
+from queuectl.model.spec import ExitCodes, JobSpec
 from queuectl.specs.enqueue import spec_from_mapping
 
 

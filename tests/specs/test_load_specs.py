@@ -6,8 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from queuectl.model.env import EnvRef
 from queuectl.model.errors import InvalidSpecError
-from queuectl.model.spec import BASH, Backoff, EnvRef, ExitCodes, JobSpec, Keep, Schedule
+from queuectl.model.spec import BASH, Backoff, ExitCodes, JobSpec, Keep, Schedule
 from queuectl.model.states import CatchUp, Overlap
 from queuectl.specs import document
 from queuectl.specs.load import load

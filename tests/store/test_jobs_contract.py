@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from queuectl.model.env import EnvRef
 from queuectl.model.errors import QueuectlError
 from queuectl.model.fire import Fire
 from queuectl.model.job import Job, NewJob
-from queuectl.model.spec import EnvRef, JobSpec, Keep
+from queuectl.model.spec import JobSpec, Keep
 from queuectl.model.states import FireOutcome, JobState, Outcome
 from queuectl.store import listing
 from queuectl.store.listing import JobFilter
