@@ -31,6 +31,9 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     output: str
     """Name, below the log folder, of the file that it writes to; that of no other attempt that isn't settled."""
 
+    stdin: str | None = None
+    """What the command reads there; None: nothing."""
+
     @property
     def key(self) -> Key:
         """Names the attempt among all others."""

@@ -18,8 +18,9 @@ from queuectl.model.job import Attempt, Job
 from queuectl.model.spec import MASK, Backoff, ExitCodes, JobSpec, Keep, Schedule, schedule_zone
 from queuectl.model.states import JobState
 from queuectl.model.worker import QueueInfo
-from queuectl.rules.instants import format_instant, format_local
+from queuectl.rules.instants import format_local
 from queuectl.rules.rates import format_rate
+from queuectl.rules.shapes import attempt_view, instant, job_view
 from queuectl.rules.units import format_duration, format_size, parse_size
 
 if TYPE_CHECKING:
@@ -33,39 +34,14 @@ if TYPE_CHECKING:
 View = dict[str, Any]
 
 
-def job_view(job: Job) -> View:
-    """Show a job in a list."""
-    return {
-        "id": job.id,
-        "key": job.key,
-        "spec": job.spec,
-        "command": job.frozen.command,
-        "state": job.state,
-        "queue": job.queue,
-        "priority": job.priority,
-        "attempt": job.attempt,
-        "max_retries": job.max_retries,
-        "run_at": _instant(job.run_at),
-        "created_at": _instant(job.created_at),
-        "updated_at": _instant(job.updated_at),
-        "finished_at": _instant(job.finished_at),
-        "fire_at": _instant(job.fire_at),
-        "worker": job.worker,
-        "exit_code": job.exit_code,
-        "failures": job.failures,
-        "reason": job.reason,
-        "flow": job.flow,
-    }
-
-
 def job_detail(job: Job, attempts: Sequence[Attempt]) -> View:
     """Show everything of a job but the output of its attempts."""
     return {
         **job_view(job),
         "spec_version": job.spec_version,
         "losses": job.losses,
-        "expires_at": _instant(job.expires_at),
-        "cancel_requested_at": _instant(job.cancel_requested_at),
+        "expires_at": instant(job.expires_at),
+        "cancel_requested_at": instant(job.cancel_requested_at),
         **_how(job.frozen),
         "attempts": [attempt_view(attempt) for attempt in attempts],
     }
@@ -80,7 +56,7 @@ def flow_view(flow: Flow) -> View:
         "jobs": [
             {
                 **job_view(job),
-                "started_at": _instant(flow.times[job.id].started_at) if job.id in flow.times else None,
+                "started_at": instant(flow.times[job.id].started_at) if job.id in flow.times else None,
                 "took_ms": flow.times[job.id].took_ms if job.id in flow.times else None,
                 "needs": [need_view(need) for need in flow.needs.get(job.id, ())],
             }
@@ -94,27 +70,6 @@ def need_view(need: JobNeed) -> View:
     return {"job": need.needs_id, "spec": need.spec, "on": need.ends, "met": need.met}
 
 
-def attempt_view(attempt: Attempt) -> View:
-    """Show an attempt."""
-    return {
-        "number": attempt.number,
-        "outcome": attempt.outcome,
-        "exit_code": attempt.exit_code,
-        "signal": attempt.signal,
-        "error": attempt.error,
-        "started_at": _instant(attempt.started_at),
-        "finished_at": _instant(attempt.finished_at),
-        "duration_ms": attempt.duration_ms,
-        "pid": attempt.pid,
-        "worker": attempt.worker,
-        "host": attempt.host,
-        "output_bytes": attempt.output_bytes,
-        "truncated": attempt.truncated,
-        "cpu_ms": attempt.cpu_ms,
-        "max_rss_kib": attempt.max_rss_kib,
-    }
-
-
 def spec_view(stored: StoredSpec, *, zone: str) -> View:
     """Show a spec in a list. `zone` is the configured time zone."""
     spec = stored.spec
@@ -125,8 +80,8 @@ def spec_view(stored: StoredSpec, *, zone: str) -> View:
         "version": stored.version,
         "schedule": _schedule(spec.schedule),
         "timezone": schedule_zone(spec, zone),
-        "next_fire_at": _instant(stored.next_fire_at),
-        "last_fire_at": _instant(stored.last_fire_at),
+        "next_fire_at": instant(stored.next_fire_at),
+        "last_fire_at": instant(stored.last_fire_at),
         "paused": stored.paused,
         "command": spec.command,
         "description": spec.description,
@@ -140,14 +95,14 @@ def spec_detail(stored: StoredSpec, *, zone: str) -> View:
     """Show everything of a spec. Null is what the configuration decides when a job is made."""
     return {
         **spec_view(stored, zone=zone),
-        "run_at": _instant(stored.spec.run_at_ms),
+        "run_at": instant(stored.spec.run_at_ms),
         "retries": stored.spec.retries,
         **_how(stored.spec),
-        "created_at": _instant(stored.created_at),
-        "updated_at": _instant(stored.updated_at),
-        "paused_at": _instant(stored.paused_at),
+        "created_at": instant(stored.created_at),
+        "updated_at": instant(stored.updated_at),
+        "paused_at": instant(stored.paused_at),
         "paused_by": stored.paused_by,
-        "pruned_at": _instant(stored.pruned_at),
+        "pruned_at": instant(stored.pruned_at),
         "last_job_id": stored.last_job_id,
     }
 
@@ -156,11 +111,11 @@ def fire_view(fire: Fire) -> View:
     """Show a row of the ledger; `until` and `count` tell a stretch of due instants."""
     return {
         "spec": fire.spec,
-        "due_at": _instant(fire.due_at),
+        "due_at": instant(fire.due_at),
         "outcome": fire.outcome,
         "job_id": fire.job_id,
         "reason": fire.reason,
-        "until": _instant(fire.until),
+        "until": instant(fire.until),
         "count": fire.count,
     }
 
@@ -169,15 +124,15 @@ def backfill_view(found: Backfill) -> View:
     """Show a backfill; a dry run has no job ids."""
     return {
         "spec": found.spec,
-        "due_at": [_instant(at) for at in found.due],
+        "due_at": [instant(at) for at in found.due],
         "job_ids": list(found.job_ids),
-        "ran": [_instant(at) for at in found.ran],
+        "ran": [instant(at) for at in found.ran],
     }
 
 
 def coming_view(spec: str, due_at: int, zone: str) -> View:
     """Show a fire that is to come, also in the local time of the spec."""
-    return {"spec": spec, "due_at": _instant(due_at), "local": format_local(due_at, zone)}
+    return {"spec": spec, "due_at": instant(due_at), "local": format_local(due_at, zone)}
 
 
 def worker_view(seen: SeenWorker) -> View:
@@ -191,8 +146,8 @@ def worker_view(seen: SeenWorker) -> View:
         "slots": worker.slots,
         "running": worker.running,
         "queues": list(worker.queues),
-        "started_at": _instant(worker.started_at),
-        "beat_at": _instant(worker.beat_at),
+        "started_at": instant(worker.started_at),
+        "beat_at": instant(worker.beat_at),
         "paused": worker.paused_at is not None,
         "stop": worker.stop,
     }
@@ -205,7 +160,7 @@ def queue_view(queue: QueueInfo) -> View:
         "waiting": queue.waiting,
         "processing": queue.processing,
         "paused": queue.paused_at is not None,
-        "paused_at": _instant(queue.paused_at),
+        "paused_at": instant(queue.paused_at),
         "paused_by": queue.paused_by,
         "running_limit": queue.running_limit,
         "rate": None if queue.interval_us is None else format_rate(queue.interval_us),
@@ -237,7 +192,7 @@ def apply_view(plan: Plan) -> View:
             {
                 "name": spec.name,
                 "file": spec.file,
-                "next_fire_at": _instant(spec.next_fire_at),
+                "next_fire_at": instant(spec.next_fire_at),
                 "job": spec.job_action,
             }
             for spec in plan.created
@@ -247,7 +202,7 @@ def apply_view(plan: Plan) -> View:
                 "name": spec.name,
                 "file": spec.file,
                 "changes": [{"field": one.field, "old": one.old, "new": one.new} for one in spec.changes],
-                "next_fire_at": _instant(spec.next_fire_at),
+                "next_fire_at": instant(spec.next_fire_at),
                 "job": spec.job_action,
             }
             for spec in plan.updated
@@ -340,10 +295,6 @@ def _keep(keep: Keep) -> str | int | None:
 def _reference(reference: EnvRef) -> View:
     fields: View = msgspec.to_builtins(reference)
     return fields
-
-
-def _instant(ms: int | None) -> str | None:
-    return None if ms is None else format_instant(ms)
 
 
 def _duration(ms: int | None) -> str | None:

@@ -63,6 +63,15 @@ class Jobs:
                 self._db.announce()
         return ids
 
+    def give_input(self, job_id: int, content: str) -> None:
+        """Let the command of a new job read this from stdin."""
+        self._db.run("give_input", id=job_id, content=content)
+
+    def input(self, job_id: int) -> str | None:
+        """Return what the command of a job reads from stdin; None: nothing."""
+        rows = self._db.run("input", id=job_id)
+        return rows[0]["content"] if rows else None
+
     def get(self, job_id: int) -> Job | None:
         """Return the job with this id."""
         return _first(self._db.run("job", id=job_id)) if -(2**63) <= job_id < 2**63 else None

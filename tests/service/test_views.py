@@ -13,6 +13,7 @@ from queuectl.model.job import AttemptEnd
 from queuectl.model.spec import ExitCodes, JobSpec, Keep, Schedule
 from queuectl.model.states import CatchUp, FireOutcome, JobState, Outcome, Overlap
 from queuectl.model.transition import Transition
+from queuectl.rules import shapes
 from queuectl.rules.freeze import freeze
 from queuectl.service import fires, queues, settings, views, workers
 from queuectl.service.apply import plan
@@ -41,7 +42,7 @@ def shown(view: views.View) -> views.View:
 def test_a_job_that_waits(bench: Bench) -> None:
     job = bench.enqueue(key="k", command=("echo", "a b"), retries=5, priority=7, queue="mail", now=NOON + 250)
 
-    assert shown(views.job_view(job)) == {
+    assert shown(shapes.job_view(job)) == {
         "id": 1,
         "key": "k",
         "spec": None,
@@ -98,7 +99,7 @@ def test_everything_of_a_job_that_died(ctx: Context, bench: Bench) -> None:
     detail = shown(views.job_detail(bench.now(job), ctx.store.attempts.of_job(job.id)))
 
     assert detail == {
-        **shown(views.job_view(bench.now(job))),
+        **shown(shapes.job_view(bench.now(job))),
         "spec_version": 2,
         "losses": 1,
         "expires_at": "2026-06-01T12:00:00Z",

@@ -12,9 +12,9 @@ from queuectl.cli.json_output import Output, print_array
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
 from queuectl.model.job import Job
+from queuectl.rules.shapes import job_view
 from queuectl.service import jobs
 from queuectl.service.flows import cancel_flow
-from queuectl.service.views import job_view
 
 
 @click.command(

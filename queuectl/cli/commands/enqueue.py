@@ -180,7 +180,7 @@ def _content(path: Path) -> bytes:
 
 def _enqueue_stdin(ctx: Context, reader: Reader, output: Output, *, wait: bool) -> int:
     from queuectl.cli.lines import enqueue_lines  # noqa: PLC0415  not for single jobs
-    from queuectl.service.views import job_view  # noqa: PLC0415  as below
+    from queuectl.rules.shapes import job_view  # noqa: PLC0415  as below
 
     stdin = sys.stdin.buffer
     if output == "table" and not wait:
@@ -210,7 +210,7 @@ def _say(made: Sequence[Enqueued]) -> None:
 
 
 def _print(jobs: Sequence[Job], output: Output) -> None:
-    from queuectl.service.views import job_view  # noqa: PLC0415  not needed without -o
+    from queuectl.rules.shapes import job_view  # noqa: PLC0415  not needed without -o
 
     if len(jobs) == 1:
         print_object(job_view(jobs[0]), output)

@@ -12,6 +12,7 @@ from queuectl.cli.limits import limit_option, one_more, say_cut
 from queuectl.cli.options import database_option, label_option, open_queue, output_option
 from queuectl.cli.shown import print_jobs
 from queuectl.model.states import JobState
+from queuectl.rules.shapes import job_view
 from queuectl.service import jobs
 from queuectl.store.listing import JobFilter
 
@@ -60,7 +61,5 @@ def command(
     if output == "table":
         print_jobs(shown, nothing="no jobs")
     else:
-        from queuectl.service import views  # noqa: PLC0415  not for tables
-
-        print_array(map(views.job_view, shown), output)
+        print_array(map(job_view, shown), output)
     say_cut(found, limit)

@@ -10,7 +10,7 @@ from queuectl.cli.json_output import Output, print_array
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
 from queuectl.cli.waiting import exit_code, wait_for
-from queuectl.service import views
+from queuectl.rules.shapes import job_view
 from queuectl.service.specs import trigger
 
 
@@ -47,5 +47,5 @@ def command(
                 click.echo(f"{job.spec}: job {job.id} is {job.state}")
         ended = wait_for(ctx, made, timeout_ms=None) if wait else made
     if output != "table":
-        print_array(map(views.job_view, ended), output)
+        print_array(map(job_view, ended), output)
     return exit_code(ended, quiet=output != "table") if wait else 0

@@ -10,7 +10,8 @@ from queuectl.cli.json_output import Output, print_array
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
 from queuectl.cli.waiting import exit_code, wait_for
-from queuectl.service import jobs, views
+from queuectl.rules.shapes import job_view
+from queuectl.service import jobs
 
 
 @click.command(
@@ -34,5 +35,5 @@ def command(ids: tuple[str, ...], timeout: int | None, output: Output) -> int:
     with open_queue(create=False) as ctx:
         ended = wait_for(ctx, [jobs.find(ctx, text) for text in ids], timeout_ms=timeout)
     if output != "table":
-        print_array(map(views.job_view, ended), output)
+        print_array(map(job_view, ended), output)
     return exit_code(ended, quiet=output != "table")

@@ -56,3 +56,9 @@ CREATE TABLE rates (
 ALTER TABLE queues ADD COLUMN running_limit INTEGER;
 ALTER TABLE queues ADD COLUMN interval_us INTEGER;
 ALTER TABLE queues ADD COLUMN next_us INTEGER;
+
+-- What the command of a job reads from stdin.
+CREATE TABLE inputs (
+    job_id INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+    content TEXT NOT NULL
+);

@@ -22,6 +22,12 @@ RETURNING id, key;
 -- name: job
 SELECT * FROM jobs WHERE id = :id;
 
+-- name: give_input
+INSERT INTO inputs (job_id, content) VALUES (:id, :content);
+
+-- name: input
+SELECT content FROM inputs WHERE job_id = :id;
+
 -- name: job_by_key
 SELECT * FROM jobs WHERE key = :key;
 

@@ -10,6 +10,7 @@ from queuectl.cli.lazy import Command
 from queuectl.cli.limits import limit_option, one_more, say_cut
 from queuectl.cli.options import database_option, open_queue, output_option
 from queuectl.cli.shown import print_jobs
+from queuectl.rules.shapes import job_view
 from queuectl.service import dead_letters
 
 
@@ -33,7 +34,5 @@ def command(spec: str | None, queue: str | None, limit: int, output: Output) -> 
     if output == "table":
         print_jobs(shown, nothing="the dead letter queue is empty")
     else:
-        from queuectl.service import views  # noqa: PLC0415  not for tables
-
-        print_array(map(views.job_view, shown), output)
+        print_array(map(job_view, shown), output)
     say_cut(found, limit)
