@@ -107,6 +107,8 @@ def _about(launch: Launch) -> Environment:
     about = {b"QUEUECTL_DB": encode(launch.db)}
     if launch.spec is not None:
         about[b"QUEUECTL_SPEC"] = encode(launch.spec)
+    if launch.frozen.event is not None:
+        about[b"QUEUECTL_EVENT"] = encode(launch.frozen.event)
     if launch.fire_at is not None:
         about[b"QUEUECTL_FIRE_AT"] = format_instant(launch.fire_at).encode()
     return about

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from queuectl.engine.clock import Clock
 from queuectl.engine.firing import fire_due, set_right
 from queuectl.engine.held import Held, HeldAttempt
+from queuectl.engine.hooks import call_hooks
 from queuectl.engine.journal import event
 from queuectl.engine.launch import Ended, Launch, Spawner, Started
 from queuectl.engine.rescue import Rescuer
@@ -349,6 +350,8 @@ class Engine:
         end = judge(ended.end, job)
         transition = after_attempt(job, end, now=now, random=random())  # noqa: S311  # jitter
         held = self._store.jobs.finish(job, end, transition, now=now)
+        if held:
+            call_hooks(self._store, self._config, job, end, transition, now)
         return _Finished(job, end, transition) if held else None
 
     def _fall_due(self, now: int, mono: int) -> Sequence[Fire]:
@@ -389,6 +392,7 @@ class Engine:
             worker=self._me.id,
             db=self._me.db,
             output=held.output,
+            stdin=self._store.jobs.input(job.id) if job.frozen.event else None,
         )
         mono = self._clock.monotonic()
         started = self._spawner.start(launch, mono)

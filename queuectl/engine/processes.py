@@ -90,7 +90,7 @@ class Processes:
             capture = self._outputs.open(launch.output, frozen.max_log_bytes or 0, now)
             stops = stops_caught()
             try:
-                pid = spawn(frozen, self._inherited | own, capture, home=self._home)
+                pid = spawn(frozen, self._inherited | own, capture, home=self._home, stdin=launch.stdin)
             except CannotStartError:
                 self._outputs.let_go(capture)
                 raise

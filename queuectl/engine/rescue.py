@@ -14,6 +14,7 @@ from queuectl.engine.journal import event
 from queuectl.engine.output import output_name
 from queuectl.model.job import Attempt, AttemptEnd, Job
 from queuectl.model.states import JobState, Outcome
+from queuectl.model.transition import Transition
 from queuectl.model.worker import Worker
 from queuectl.rules.transitions import after_attempt
 from queuectl.store.store import Store
@@ -22,6 +23,8 @@ IsAlive = Callable[[int, str], bool]
 """(pid, mark) → whether that very process is there."""
 KillLeftovers = Callable[[str, Sequence[tuple[int, str]]], int]
 """(worker id, its attempts' processes) → how many were killed. Returns when they are gone."""
+OnEnd = Callable[[Job, AttemptEnd, Transition, int], None]
+"""(a job, the end of its attempt, where that leads, now): called in the transaction that writes it."""
 LeftBehind = Callable[[Attempt, int], AttemptEnd]
 """(an attempt whose worker died, its max_log) → its end, with the output that it left."""
 ClearAway = Callable[[str], None]
@@ -50,6 +53,7 @@ class Rescuer:
         kill_leftovers: KillLeftovers,
         left_behind: LeftBehind,
         clear_away: ClearAway,
+        on_end: OnEnd = lambda *_: None,
     ) -> None:
         self._store = store
         self._host = host
@@ -59,6 +63,7 @@ class Rescuer:
         self._kill_leftovers = kill_leftovers
         self._left_behind = left_behind
         self._clear_away = clear_away
+        self._on_end = on_end
         self._silent: dict[str, tuple[int, int]] = {}
         """By worker: where its counter stands, and for how long it has been seen there."""
         self._looked_at: int | None = None
@@ -114,7 +119,8 @@ class Rescuer:
                 continue
             end = self._left_behind(attempt, job.frozen.max_log_bytes or 0)
             transition = after_attempt(job, end, now=now, random=random())  # noqa: S311  # jitter
-            self._store.jobs.finish(job, end, transition, now=now)
+            if self._store.jobs.finish(job, end, transition, now=now):
+                self._on_end(job, end, transition, now)
             returned.append((job, transition.state))
         return returned
 

@@ -7,6 +7,8 @@ import os
 import signal
 import stat
 import subprocess
+import tempfile
+from typing import IO, NamedTuple
 
 from queuectl.engine.capture import Capture
 from queuectl.engine.environment import Environment, encode
@@ -20,23 +22,42 @@ _OUTPUT_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW
 _ALL_SIGNALS = sorted(signal.valid_signals())
 
 
-def spawn(frozen: JobSpec, env: Environment, output: Capture, *, home: int | None) -> int:
-    """Start the command and give back its pid: leader of a new session, stdin at its end, output to `output`.
+def spawn(
+    frozen: JobSpec, env: Environment, output: Capture, *, home: int | None, stdin: str | None = None
+) -> int:
+    """Start the command and give back its pid: leader of a new session, output to `output`.
+
+    It reads `stdin`; None: stdin is at its end.
 
     `home`: this process has no other thread that minds its working directory, which is changed for the moment of the
     start, then back to this folder (`open_home`); it costs a third of the CPU time. Raises CannotStartError.
     """
+    if stdin is not None:
+        with _held_in_memory(stdin) as given:
+            return _spawn(frozen, env, Channels(output, given.fileno()), home)
+    return _spawn(frozen, env, Channels(output), home)
+
+
+class Channels(NamedTuple):
+    """What a command reads and writes."""
+
+    output: Capture
+    given: int | None = None
+    """Descriptor of what it reads from stdin; None: nothing."""
+
+
+def _spawn(frozen: JobSpec, env: Environment, channels: Channels, home: int | None) -> int:
     argv = _argv(frozen)
     cwd = encode(frozen.cwd or ".")
     try:
         if home is None:
             _check_cwd(cwd)
             program = _find(argv[0], _name(frozen, argv[0]), cwd, env.get(b"PATH", b""))
-            return _popen(program, argv, env, cwd, output)
+            return _popen(program, argv, env, cwd, channels)
         _enter(cwd)
         try:
             program = _find(argv[0], _name(frozen, argv[0]), b"", env.get(b"PATH", b""))
-            return _posix_spawn(program, argv, env, output)
+            return _posix_spawn(program, argv, env, channels)
         finally:
             _go_back(home)
     except OSError as error:
@@ -94,9 +115,12 @@ def _find(program: bytes, name: str, cwd: bytes, path: bytes) -> bytes:
     raise CannotStartError(f"{name} not found on PATH")
 
 
-def _posix_spawn(program: bytes, argv: list[bytes], env: Environment, output: Capture) -> int:
+def _posix_spawn(program: bytes, argv: list[bytes], env: Environment, channels: Channels) -> int:
+    output, given = channels
     files: list[tuple[object, ...]] = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+        if given is None
+        else (os.POSIX_SPAWN_DUP2, given, 0),
         (os.POSIX_SPAWN_OPEN, 1, output.path or os.devnull, _OUTPUT_FLAGS, 0),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
@@ -105,20 +129,20 @@ def _posix_spawn(program: bytes, argv: list[bytes], env: Environment, output: Ca
             program, argv, env, file_actions=files, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS
         )
     except NotImplementedError:  # a C library without POSIX_SPAWN_SETSID
-        return _popen(program, argv, env, b".", output)
+        return _popen(program, argv, env, b".", channels)
     except OSError:
         if output.path is None or output.path.exists():
             raise
-        return _popen(program, argv, env, b".", output)  # its log was removed just now
+        return _popen(program, argv, env, b".", channels)  # its log was removed just now
 
 
-def _popen(program: bytes, argv: list[bytes], env: Environment, cwd: bytes, output: Capture) -> int:
-    written = _opened(output)
+def _popen(program: bytes, argv: list[bytes], env: Environment, cwd: bytes, channels: Channels) -> int:
+    written = _opened(channels.output)
     try:
         process = subprocess.Popen(
             argv,
             executable=program,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if channels.given is None else channels.given,
             stdout=written,
             stderr=written,
             cwd=cwd,
@@ -129,6 +153,14 @@ def _popen(program: bytes, argv: list[bytes], env: Environment, cwd: bytes, outp
         os.close(written)
     process.returncode = 0  # it is reaped elsewhere: Popen must neither wait for it nor warn
     return process.pid
+
+
+def _held_in_memory(text: str) -> IO[bytes]:
+    """Return a file that has no name, at its beginning."""
+    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  whoever asks closes it
+    file.write(encode(text))
+    file.seek(0)
+    return file
 
 
 def _opened(output: Capture) -> int:

@@ -7,12 +7,23 @@ from typing import Literal
 
 import msgspec
 
+from queuectl.model.hook import Hook
 from queuectl.model.spec import Keep, NoLimit
 
 DAY_MS = 86_400_000
 
 Kind = Literal[
-    "count", "factor", "share", "duration", "duration or none", "size", "zone", "keep", "path", "level"
+    "count",
+    "factor",
+    "share",
+    "duration",
+    "duration or none",
+    "size",
+    "zone",
+    "keep",
+    "path",
+    "level",
+    "hook",
 ]
 
 
@@ -48,6 +59,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     log_file: str | None = None
     durability: str = "full"
+    on_dead: Hook | None = None
 
 
 KEYS: Mapping[str, Key] = {
@@ -71,6 +83,7 @@ KEYS: Mapping[str, Key] = {
     "log_dir": Key("path", "long outputs of attempts; default: beside the database"),
     "log_level": Key("level", "of the run's own log: debug, info, warning, error"),
     "log_file": Key("path", "the run's own log; default: stderr"),
+    "on_dead": Key("hook", "called when a job dies whose spec has no on_dead: a command, or a URL to notify"),
     "durability": Key("level", "full: on disk before it is acknowledged; normal: faster on slow disks"),
 }
 """What each field of the configuration is, in the order of the documentation."""

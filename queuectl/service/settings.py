@@ -11,7 +11,10 @@ import msgspec
 
 from queuectl.model.config import KEYS, Config, Kind
 from queuectl.model.errors import UsageError
+from queuectl.model.hook import Hook
 from queuectl.model.spec import RETRIES_RANGE, Keep
+from queuectl.rules.hooks import check_hook, parse_hook
+from queuectl.rules.hooks import shown as shown_hook
 from queuectl.rules.nearest import did_you_mean
 from queuectl.rules.units import format_duration, format_size, parse_duration, parse_size
 
@@ -170,6 +173,8 @@ def _format(kind: Kind, value: Any) -> str:
             return str(value.count) if value.for_ms is None else format_duration(value.for_ms)
         case "factor" | "share":
             return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+        case "hook":
+            return shown_hook(value)
         case _:
             return str(value)
 
@@ -243,6 +248,14 @@ def _level(name: str, text: str) -> str:
     return text.strip().lower()
 
 
+def _hook(_: str, text: str) -> Hook | None:
+    if text.strip().lower() == "none":
+        return None
+    hook = parse_hook(text.strip())
+    check_hook(hook)
+    return hook
+
+
 _PARSERS: dict[Kind, Callable[[str, str], object]] = {
     "count": _count,
     "factor": _factor,
@@ -254,4 +267,5 @@ _PARSERS: dict[Kind, Callable[[str, str], object]] = {
     "keep": _keep,
     "path": _path,
     "level": _level,
+    "hook": _hook,
 }
