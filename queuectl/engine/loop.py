@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from queuectl.engine.clock import Clock
 from queuectl.engine.firing import fire_due, set_right
 from queuectl.engine.held import Held, HeldAttempt
-from queuectl.engine.hooks import call_hooks
+from queuectl.engine.hooks import HookCaller
 from queuectl.engine.journal import event
 from queuectl.engine.launch import Ended, Launch, Spawner, Started
 from queuectl.engine.rescue import Rescuer
@@ -119,6 +119,7 @@ class Engine:
         self._spawner = spawner
         self._rescuer = rescuer
         self._on_poll = on_poll
+        self._hooks = HookCaller(store, config)
         self._due = _Due()
         self._held = Held(me.id, me.slots)
         self._news = True
@@ -351,7 +352,7 @@ class Engine:
         transition = after_attempt(job, end, now=now, random=random())  # noqa: S311  # jitter
         held = self._store.jobs.finish(job, end, transition, now=now)
         if held:
-            call_hooks(self._store, self._config, job, end, transition, now)
+            self._hooks.call(job, end, transition, now)
         return _Finished(job, end, transition) if held else None
 
     def _fall_due(self, now: int, mono: int) -> Sequence[Fire]:

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from queuectl.model.env import EnvRef
+from queuectl.model.hook import Hook, Hooks
 from queuectl.model.spec import MASK, ExitCodes, JobSpec, Keep
+from queuectl.rules.hooks import shown
 from queuectl.rules.instants import format_instant
 from queuectl.rules.rates import format_rate
 from queuectl.rules.units import format_duration, format_size
@@ -58,7 +60,7 @@ def _fields(struct: msgspec.Struct, prefix: str = "") -> Iterator[tuple[str, _Va
                 (f"{name}.{key}", _Value(inner, _text(name, inner), False)) for key, inner in value.items()
             )
         elif isinstance(value, msgspec.Struct) and not isinstance(value, ExitCodes):
-            yield from _fields(value, f"{name}.")
+            yield from _fields(value, "on_" if isinstance(value, Hooks) else f"{name}.")
         else:
             yield name, _Value(value, _text(field.name, value), value is None or value == field.default)
 
@@ -78,6 +80,8 @@ def _text(name: str, value: Any) -> str | None:
             return _number(name, value)
         case dict():
             return json.dumps(value, ensure_ascii=False)
+        case (Hook(), *_):
+            return "; ".join(map(shown, value))
         case tuple() if name == "needs":
             return ", ".join(map(str, value)) or None
         case tuple():

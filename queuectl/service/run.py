@@ -12,7 +12,7 @@ import msgspec
 
 from queuectl.engine.clock import SystemClock
 from queuectl.engine.descriptors import close_on_exec_all, ensure_standard_fds
-from queuectl.engine.hooks import call_hooks
+from queuectl.engine.hooks import HookCaller
 from queuectl.engine.journal import Format, event, open_journal
 from queuectl.engine.loop import Engine, WorkerSetup
 from queuectl.engine.mark import is_alive, process_mark
@@ -162,7 +162,7 @@ def _rescuer(ctx: Context, me: WorkerSetup) -> Rescuer:
         kill_leftovers=_kill_leftovers,
         left_behind=partial(left_behind, me.log_dir),
         clear_away=partial(clear_away, me.log_dir),
-        on_end=partial(call_hooks, ctx.store, ctx.config),
+        on_end=HookCaller(ctx.store, ctx.config).call,
     )
 
 

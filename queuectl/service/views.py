@@ -14,10 +14,12 @@ import msgspec
 from queuectl.model.env import EnvRef
 from queuectl.model.fire import Fire, StoredSpec
 from queuectl.model.flow import JobNeed
+from queuectl.model.hook import Hooks
 from queuectl.model.job import Attempt, Job
 from queuectl.model.spec import MASK, Backoff, ExitCodes, JobSpec, Keep, Schedule, schedule_zone
 from queuectl.model.states import JobState
 from queuectl.model.worker import QueueInfo
+from queuectl.rules.hooks import shown
 from queuectl.rules.instants import format_local
 from queuectl.rules.rates import format_rate
 from queuectl.rules.shapes import attempt_view, instant, job_view
@@ -246,6 +248,7 @@ def _how(spec: JobSpec) -> View:
         "exit_codes": _exit_codes(spec.exit_codes),
         "max_log": _size(spec.max_log_bytes),
         "needs": [{"job": need.job, "on": need.on} for need in spec.needs],
+        **{f"on_{event}": list(map(shown, getattr(spec.hooks, event))) for event in Hooks.__struct_fields__},
         "params": {name: dict(schema) for name, schema in spec.params.items()},
         "arguments": dict(spec.arguments),
         "concurrency": spec.concurrency and msgspec.to_builtins(spec.concurrency),

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from queuectl.model.env import EnvRef
 from queuectl.model.flow import Need
+from queuectl.model.hook import Hook, Hooks
 from queuectl.model.spec import (
     BASH,
     DEFAULT_SHELL,
@@ -22,6 +23,7 @@ from queuectl.model.spec import (
 )
 from queuectl.model.states import CatchUp, OnConflict, Overlap
 from queuectl.rules.gate import slot_key
+from queuectl.rules.hooks import check_hook
 from queuectl.rules.instants import parse_instant
 from queuectl.rules.params import check_params
 from queuectl.rules.rates import parse_rate
@@ -51,7 +53,8 @@ def build(
             values[attribute] = here.read(field, reader, value)
     if problems or "command" not in values:
         return None, problems
-    spec = JobSpec(name=name, **values)
+    hooks = Hooks(**{event: values.pop(event) for event in ("success", "failure", "dead") if event in values})
+    spec = JobSpec(name=name, hooks=hooks, **values)
     if spec.params:
         wrong = check_params(spec.params, env=spec.env.keys(), fires=bool(spec.schedule or spec.needs))
         problems = [Problem(("params",), f"params: {line}") for line in wrong]
@@ -258,6 +261,27 @@ def _params(value: Mapping[str, Any], _: _Here) -> dict[str, Any]:
     return params
 
 
+def _hooks(value: Any, here: _Here) -> tuple[Hook, ...]:
+    if isinstance(value, list):
+        return tuple(here.read(index, _one_hook, one) for index, one in enumerate(value))
+    return (_one_hook(value, here),)
+
+
+def _one_hook(value: Any, _: _Here) -> Hook:
+    if isinstance(value, str):
+        return Hook(command=value)
+    fields: dict[str, Any] = {
+        name: EnvRef(**one) if isinstance(one, Mapping) else one for name, one in value.items()
+    }
+    if len(fields.keys() - {"secret"}) != 1:
+        raise ValueError("expected one of command, notify and webhook")
+    if isinstance(fields.get("command"), list):
+        fields["command"] = tuple(fields["command"])
+    hook = Hook(**fields)
+    check_hook(hook)
+    return hook
+
+
 def _rate(value: str, _: _Here) -> int:
     return parse_rate(value)
 
@@ -286,6 +310,9 @@ _READERS: dict[str, tuple[str, _Reader]] = {
     "concurrency": ("concurrency", _concurrency),
     "rate": ("rate_us", _rate),
     "params": ("params", _params),
+    "on_success": ("success", _hooks),
+    "on_failure": ("failure", _hooks),
+    "on_dead": ("dead", _hooks),
     "keep": ("keep", _keep),
     "paused": ("paused", _as_is),
 }

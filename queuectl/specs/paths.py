@@ -33,7 +33,19 @@ def make_absolute(fields: dict[str, Any], folder: str) -> list[Problem]:
     for name, value in env.items():
         if isinstance(value, dict):
             _replace(value, "from_file", ("env", name, "from_file"), folder, found)
+    for event in ("on_success", "on_failure", "on_dead"):
+        _in_hooks(fields.get(event), (event,), folder, found)
     return found
+
+
+def _in_hooks(hooks: Any, path: tuple[str | int, ...], folder: str, found: list[Problem]) -> None:
+    if isinstance(hooks, list):
+        for index, hook in enumerate(hooks):
+            _in_hooks(hook, (*path, index), folder, found)
+    elif isinstance(hooks, dict):
+        for name, value in hooks.items():
+            if isinstance(value, dict):
+                _replace(value, "from_file", (*path, name, "from_file"), folder, found)
 
 
 def _replace(
