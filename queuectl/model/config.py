@@ -12,7 +12,17 @@ from queuectl.model.spec import Keep, NoLimit
 DAY_MS = 86_400_000
 
 Kind = Literal[
-    "count", "factor", "share", "duration", "duration or none", "size", "zone", "keep", "path", "level"
+    "count",
+    "factor",
+    "share",
+    "duration",
+    "duration or zero",
+    "duration or none",
+    "size",
+    "zone",
+    "keep",
+    "path",
+    "level",
 ]
 
 
@@ -57,7 +67,7 @@ KEYS: Mapping[str, Key] = {
     "backoff_max": Key("duration", "no delay is longer"),
     "backoff_jitter": Key("share", "share of a delay by which it is moved at random"),
     "default_timeout": Key("duration or none", "how long an attempt may take"),
-    "kill_after": Key("duration", "from SIGTERM to SIGKILL"),
+    "kill_after": Key("duration or zero", "from SIGTERM to SIGKILL"),
     "stop_grace": Key("duration or none", "how long a stop waits for running attempts"),
     "timezone": Key("zone", "of schedules and run_at that name none"),
     "heartbeat": Key("duration", "how often a worker shows that it lives"),
