@@ -38,13 +38,14 @@ class Reader:
         options: Mapping[str, Any],
         key: str | None = None,
         run_at_ms: int | None = None,
+        delay_ms: int | None = None,
     ) -> None:
         """Take what all requests have in common. UsageError for a timeout that can't be used, or no folder."""
         timeout = options.get("timeout")
         self.key = key
         self._zone = zone
         self._options = options
-        self._run_at_ms = run_at_ms
+        self._when = {"run_at_ms": run_at_ms, "delay_ms": delay_ms}
         self._folder = current_folder(options)
         self._same = JobSpec(
             command="",
@@ -71,14 +72,16 @@ class Reader:
         """Read the fields of an object; `id` and `key` are the key, `max_retries` the retries."""
         from queuectl.specs.enqueue import spec_from_mapping  # noqa: PLC0415  imports the rules of spec files
 
-        fields = self._with_options(value) if self._options else value
-        spec, key = spec_from_mapping(fields, cwd=self._folder, default_zone=self._zone)
-        return Request(spec=spec, key=self.key or key, run_at_ms=self._run_at_ms, place=place)
+        spec, key = spec_from_mapping(value, cwd=self._folder, default_zone=self._zone)
+        if self._options:  # once more: what is wrong in the object is wrong whatever the options say
+            fields = self._with_options(value)
+            spec, _ = spec_from_mapping(fields, cwd=self._folder, default_zone=self._zone)
+        return Request(spec=spec, key=self.key or key, place=place, **self._when)
 
     def from_command(self, command: str | Sequence[str], place: str | None = None) -> Request:
         """Take a command as it is: text for the shell, or a list of arguments that needs none."""
         spec = replace(self._same, command=command if isinstance(command, str) else tuple(command))
-        return Request(spec=spec, key=self.key, run_at_ms=self._run_at_ms, place=place)
+        return Request(spec=spec, key=self.key, place=place, **self._when)
 
     def _with_options(self, value: dict[str, Any]) -> dict[str, Any]:
         fields = {name: inner for name, inner in value.items() if _field(name) not in self._options}

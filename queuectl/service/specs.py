@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from queuectl.engine.firing import fire_spec
-from queuectl.model.errors import ConflictError, UnknownError
+from queuectl.model.errors import ConflictError, StoreInvalidError, UnknownError
 from queuectl.model.fire import StoredSpec
 from queuectl.model.job import Job
 from queuectl.model.states import WAITING, JobState
@@ -21,10 +21,18 @@ def list_specs(ctx: Context) -> list[StoredSpec]:
     return ctx.store.specs.list()
 
 
-def get_spec(ctx: Context, name: str) -> StoredSpec:
-    """Return a spec. UnknownError names the nearest one; a pruned spec isn't there."""
+def find_spec(ctx: Context, name: str) -> StoredSpec:
+    """Return a spec, also a damaged one. UnknownError names the nearest one; a pruned spec isn't there."""
     stored = ctx.store.specs.get(name)
     return _unknown(ctx, name, stored) if stored is None or stored.pruned_at is not None else stored
+
+
+def get_spec(ctx: Context, name: str) -> StoredSpec:
+    """Return a spec as `find_spec` does. StoreInvalidError where it is damaged."""
+    stored = find_spec(ctx, name)
+    if stored.damage:
+        raise StoreInvalidError(stored.damage)
+    return stored
 
 
 def pause(ctx: Context, name: str) -> StoredSpec:
@@ -65,7 +73,7 @@ def resume(ctx: Context, name: str) -> StoredSpec:
 def delete(ctx: Context, name: str) -> StoredSpec:
     """Live → pruned, by hand. Its file, where there is one, brings it back with the next apply."""
     with ctx.store.transaction():
-        stored = get_spec(ctx, name)
+        stored = find_spec(ctx, name)
         prune(ctx, stored, now=ctx.now())
     return stored
 
