@@ -45,6 +45,9 @@ faults: setup ## Provoke every fault of the catalogue and torment workers for a 
 soak: setup ## The same with the times of a real queue, the torment for longer: make soak MINUTES=60
 	SOAK_MINUTES=$(or $(MINUTES),60) $(BIN)/python -m pytest tests/faults --timeout 0 $(FAULTS)
 
+fuzz: setup ## Feed the loader and apply with hostile spec files for so long: make fuzz MINUTES=5
+	$(BIN)/python -m tests.faults.fuzz --minutes $(or $(MINUTES),5)
+
 lint: setup ## Check style, types and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -92,7 +92,7 @@ class Queue:
         An existing `key` with the same command gives its job back. `timeout` may be `"none"`. UsageError for
         values that can't be used, ConflictError for a key with another command.
         """
-        due = self._due(run_at, delay)
+        due, later = self._when(run_at, delay)
         spec = JobSpec(
             command=_command(command),
             cwd=_folder(cwd),
@@ -102,7 +102,7 @@ class Queue:
             retries=retries,
             timeout_ms="none" if timeout == "none" else _milliseconds("timeout", timeout),
         )
-        return enqueue(self._ctx, _typed(spec), key=key, run_at_ms=due).job
+        return enqueue(self._ctx, _typed(spec), key=key, run_at_ms=due, delay_ms=later).job
 
     def enqueue_many(
         self,
@@ -122,7 +122,7 @@ class Queue:
         They are one transaction, for which everybody else waits: give it some 10,000 at a time. UsageError names
         the command that can't be used.
         """
-        due = self._due(run_at, delay)
+        due, later = self._when(run_at, delay)
         same = JobSpec(
             command="",
             cwd=_folder(cwd),
@@ -133,7 +133,12 @@ class Queue:
             timeout_ms="none" if timeout == "none" else _milliseconds("timeout", timeout),
         )
         requests = (
-            Request(spec=_typed(replace(same, command=_command(command)), place), run_at_ms=due, place=place)
+            Request(
+                spec=_typed(replace(same, command=_command(command)), place),
+                run_at_ms=due,
+                delay_ms=later,
+                place=place,
+            )
             for place, command in zip(map("command {}".format, count(1)), commands, strict=False)
         )
         return [made.job for made in enqueue_all(self._ctx, requests)]
@@ -231,11 +236,12 @@ class Queue:
         )
         return run(self._ctx, options)
 
-    def _due(self, run_at: Instant | None, delay: Duration | None) -> int | None:
+    def _when(self, run_at: Instant | None, delay: Duration | None) -> tuple[int | None, int | None]:
         if run_at is not None and delay is not None:
             raise UsageError("expected run_at or delay, found both")
-        if delay is not None:
-            return self._ctx.now() + (_milliseconds("delay", delay, allow_zero=True) or 0)
+        return self._instant(run_at), _milliseconds("delay", delay, allow_zero=True)
+
+    def _instant(self, run_at: Instant | None) -> int | None:
         if run_at is None:
             return None
         from queuectl.rules.instants import parse_instant  # noqa: PLC0415

@@ -27,7 +27,8 @@ class Queuectl:
         self.before = before
         """Words in front of the command, such as those of `strace`."""
         self.db = folder / "q.db"
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("QUEUECTL_")}
+        ours = ("QUEUECTL_", "PYTHONUNBUFFERED")  # without buffers nothing shows what is left in them
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         self.env = kept | {
             "HOME": str(folder),
             "XDG_STATE_HOME": str(folder / "state"),

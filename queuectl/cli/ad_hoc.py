@@ -39,13 +39,14 @@ class Reader:
         key: str | None = None,
         run_at_ms: int | None = None,
         needs: tuple[int, ...] = (),
+        delay_ms: int | None = None,
     ) -> None:
         """Take what all requests have in common. UsageError for a timeout that can't be used, or no folder."""
         timeout = options.get("timeout")
         self.key = key
         self._zone = zone
         self._options = options
-        self._run_at_ms = run_at_ms
+        self._when = {"run_at_ms": run_at_ms, "delay_ms": delay_ms}
         self._needs = needs
         self._folder = current_folder(options)
         self._same = JobSpec(
@@ -73,8 +74,10 @@ class Reader:
         """Read the fields of an object; `id` and `key` are the key, `max_retries` the retries."""
         from queuectl.specs.enqueue import spec_from_mapping  # noqa: PLC0415  imports the rules of spec files
 
-        fields = self._with_options(value) if self._options else value
-        spec, key = spec_from_mapping(fields, cwd=self._folder, default_zone=self._zone)
+        spec, key = spec_from_mapping(value, cwd=self._folder, default_zone=self._zone)
+        if self._options:  # once more: what is wrong in the object is wrong whatever the options say
+            fields = self._with_options(value)
+            spec, _ = spec_from_mapping(fields, cwd=self._folder, default_zone=self._zone)
         return self._request(spec, self.key or key, place)
 
     def from_command(self, command: str | Sequence[str], place: str | None = None) -> Request:
@@ -83,7 +86,7 @@ class Reader:
         return self._request(spec, self.key, place)
 
     def _request(self, spec: JobSpec, key: str | None, place: str | None) -> Request:
-        return Request(spec=spec, key=key, run_at_ms=self._run_at_ms, needs=self._needs, place=place)
+        return Request(spec=spec, key=key, needs=self._needs, place=place, **self._when)
 
     def _with_options(self, value: dict[str, Any]) -> dict[str, Any]:
         fields = {name: inner for name, inner in value.items() if _field(name) not in self._options}

@@ -43,6 +43,7 @@ SECTIONS = {
     "Set up": {
         "config": "Read and change the configuration.",
         "backup": "Copy the queue to a file while it is used.",
+        "doctor": "Check the queue, its workers and the machine.",
         "completion": "Print the completion script of a shell.",
     },
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Literal, Self
 
 import click
@@ -15,6 +16,18 @@ Output = Literal["table", "json", "jsonl"]
 def print_object(value: Mapping[str, Any], output: Output) -> None:
     """Print one object: over several lines as `json`, on one as `jsonl`."""
     click.echo(json_safe(_text(value, on_one_line=output == "jsonl")))
+
+
+def print_with_text(value: Mapping[str, Any], field: str, text: Iterator[str], output: Output) -> None:
+    """Print one object with a last field of a text that may be too long to be held in memory."""
+    from json import dumps  # noqa: PLC0415  most commands print a table
+
+    first = next(text, "")  # what fails, fails before half of an object is printed
+    before, after = _text({**value, field: ""}, on_one_line=output == "jsonl").rsplit('""', 1)
+    click.echo(json_safe(f'{before}"'), nl=False)
+    for part in chain([first], text):
+        click.echo(json_safe(dumps(part, ensure_ascii=False)[1:-1]), nl=False)
+    click.echo(f'"{after}')
 
 
 def print_array(rows: Iterable[Mapping[str, Any]], output: Output) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import BinaryIO
 
 import click
@@ -20,6 +21,9 @@ from queuectl.service.enqueue import Enqueued, Request, enqueue_all
 BATCH_LINES = 5_000
 """At most: others wait for their turn to write meanwhile, some 50 ms."""
 _CHUNK = 1 << 20
+
+Batch = list[tuple[int, str]]
+"""Lines: their numbers and texts."""
 
 
 class Tally:
@@ -61,34 +65,53 @@ class Tally:
 
 
 def enqueue_lines(
-    ctx: Context, reader: Reader, stream: BinaryIO, each: Callable[[list[Job]], object] | None = None
+    ctx: Context,
+    reader: Reader,
+    lines: Iterable[Batch],
+    each: Callable[[list[Job]], object] | None = None,
 ) -> Tally:
-    """Enqueue what a stream brings as it comes in; `each` is called with the jobs of every batch, once in the queue.
+    """Enqueue `batches` as they come in; `each` is called with the jobs of every one, once they are in the queue.
 
     Whatever ends it early, a bad line, the store, Ctrl-C, or a reader that has gone, says what is enqueued.
     """
     tally = Tally()
-    with counter("jobs enqueued") as progress:
-        try:
-            for batch in batches(stream):
-                requests = _requests(reader, batch)
-                with _uninterrupted():
-                    made = enqueue_all(ctx, requests)
-                    tally.add(made, batch[-1][0])
-                if each:
-                    each([one.job for one in made])
-                progress(tally.created + tally.known)
-        except QueuectlError as error:
-            between = "\n" if "\n" in str(error) else "; "
-            raise type(error)(f"{error}{between}{tally.resume()}") from None
-        except BaseException:
-            click.echo(f"queuectl: {tally.resume()}", err=True)
-            raise
+    with counter("jobs enqueued") as progress, _resumable(tally):
+        for batch in lines:
+            requests = _requests(reader, batch)
+            with _uninterrupted():
+                made = enqueue_all(ctx, requests)
+                tally.add(made, batch[-1][0])
+            if each:
+                each([one.job for one in made])
+            progress(tally.created + tally.known)
     return tally
 
 
-def batches(stream: BinaryIO) -> Iterator[list[tuple[int, str]]]:
-    """Yield (line number, text) of lines that aren't empty, as many at a time as have come in, within limits."""
+def rehearse_first(ctx: Context, reader: Reader, lines: Iterator[Batch]) -> list[Batch]:
+    """Enqueue the first batch, if there is one, in a queue that nothing outlives; return it."""
+    first: list[Batch] = []
+    with _resumable(Tally()):
+        for batch in islice(lines, 1):
+            enqueue_all(ctx, _requests(reader, batch))
+            first.append(batch)
+    return first
+
+
+@contextmanager
+def _resumable(tally: Tally) -> Iterator[None]:
+    """Say, whatever ends the block early, what is enqueued and where to go on."""
+    try:
+        yield
+    except QueuectlError as error:
+        between = "\n" if "\n" in str(error) else "; "
+        raise type(error)(f"{error}{between}{tally.resume()}") from None
+    except BaseException:
+        click.echo(f"queuectl: {tally.resume()}", err=True)
+        raise
+
+
+def batches(stream: BinaryIO) -> Iterator[Batch]:
+    """Yield lines that aren't empty, as many at a time as have come in, within limits."""
     rest, number = b"", 1
     while chunk := stream.read1(_CHUNK):  # type: ignore[attr-defined]
         *complete, rest = (rest + chunk).split(b"\n")

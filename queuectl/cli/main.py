@@ -22,6 +22,8 @@ BROKEN_PIPE = 141
 """What a shell shows for a program that SIGPIPE ended: the reader had enough."""
 INTERRUPTED = 130
 TERMINATED = 143
+LONGEST_LINE = 800
+"""Characters of an error."""
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """A command has far fewer, so that no time goes into looking for garbage; a worker still does so at times."""
 
@@ -124,10 +126,18 @@ def _usage_line(error: click.ClickException) -> str:
     return f"{message.rstrip('.')} (see '{context.command_path} --help')" if context else message
 
 
+def _shortened(line: str) -> str:
+    """Cut what nobody would read from a line, such as an argument of a thousand characters."""
+    return (
+        line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 4 :]}"
+    )
+
+
 def _say(message: str, start: str = f"{PROGRAM}: ") -> None:
     from queuectl.cli.visible import visible  # noqa: PLC0415  only needed after a mistake
 
+    lines = [_shortened(line) if start else line for line in visible(message, lines=True).split("\n")]
     try:
-        print(f"{start}{visible(message, lines=True)}", file=sys.stderr, flush=True)
+        print(start + "\n".join(lines), file=sys.stderr, flush=True)
     except OSError:
         abandon()

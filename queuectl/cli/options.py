@@ -10,24 +10,49 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from queuectl.cli import params
+from queuectl.cli.visible import visible
 
 if TYPE_CHECKING:
-    from queuectl.model.config import Config
     from queuectl.service.context import Context
     from queuectl.specs.load import Loaded
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class _SpecPath(click.Path):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":  # of a variable that isn't set: it must not mean the current folder
+            self.fail("expected a path, found nothing", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+SPEC_PATH = _SpecPath(path_type=Path, readable=False)
+"""A spec file or a folder of them; what can't be read is found out, and said, together with all that is wrong."""
 _DATABASE = "queuectl.database"
 _LOADED = "queuectl.loaded"
 
 
 def open_queue(
-    *, create: bool, overrides: Mapping[str, str] | None = None
+    *,
+    create: bool,
+    looking: bool = False,
+    overrides: Mapping[str, str] | None = None,
+    rehearse: Callable[[Context], object] | None = None,
 ) -> AbstractContextManager[Context]:
-    """Open the queue that `--db` or the environment names."""
+    """Open the queue that `--db` or the environment names; a missing one is made only if `rehearse` doesn't raise.
+
+    `looking`: nothing is going to be written, so it needs not be possible.
+    """
     from queuectl.service.context import opened  # noqa: PLC0415  imports the store
 
-    return opened(database(), create=create, overrides=overrides or {})
+    return opened(
+        database(),
+        create=create,
+        looking=looking,
+        overrides=overrides or {},
+        rehearse=rehearse,
+        warn=_warner(),
+    )
 
 
 def open_queue_for(
@@ -37,15 +62,26 @@ def open_queue_for(
 
     `already_read` then gives what was read to find that out.
     """
-    from queuectl.service.context import opened  # noqa: PLC0415  as above
 
-    def check(config: Config) -> None:
+    def check(ctx: Context) -> None:
         if paths:
             from queuectl.service.apply import read  # noqa: PLC0415  only for the first apply
 
-            click.get_current_context().meta[_LOADED] = read(paths, config)
+            click.get_current_context().meta[_LOADED] = read(paths, ctx.config)
 
-    return opened(database(), create=True, overrides=overrides or {}, before_making=check)
+    return open_queue(create=True, overrides=overrides, rehearse=check)
+
+
+def _warner() -> Callable[[str], None]:
+    """Say on stderr what is wrong with the queue, each thing once."""
+    said: set[str] = set()
+
+    def warn(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            click.echo(f"{click.style('warning', fg='yellow')}: {visible(text)}", err=True)
+
+    return warn
 
 
 def already_read() -> Loaded | None:

@@ -72,9 +72,9 @@ def last_lines(pieces: Iterable[Piece], count: int) -> Iterator[bytes]:
     return iter(lines)
 
 
-def whole_text(pieces: Iterable[Piece]) -> str:
-    """Return output as text, what isn't UTF-8 replaced."""
-    content = b"".join(
-        gap_line(piece, after_line=False) if isinstance(piece, Gap) else piece for piece in pieces
-    )
-    return content.decode("utf-8", "replace")
+def as_text(pieces: Iterable[Piece]) -> Iterator[str]:
+    """Return output as text, piece by piece, what isn't UTF-8 replaced."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for piece in pieces:
+        yield decoder.decode(gap_line(piece, after_line=False) if isinstance(piece, Gap) else piece)
+    yield decoder.decode(b"", final=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,6 +31,8 @@ ROW_BYTES = 64 * 1024
 FIRST_LOOK_MS, MIN_LOOK_MS, MAX_LOOK_MS = 50, 20, 500
 SLACK_BYTES = 1024 * 1024
 """So much above `max_log` is not worth a hurry."""
+SPARE_DESCRIPTORS = 8
+"""What a worker needs for itself: it looks after its processes, is woken, reads files of variables."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +157,7 @@ class Outputs:
         except OSError as error:
             if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
                 raise CannotStartError(
-                    f"no resources for a log: {error.strerror}", out_of_resources=True
+                    f"no resources for a log: {_lack(error)}", out_of_resources=True
                 ) from None
             note = f"output not kept: {error.strerror}"
             return Capture(os.open(os.devnull, os.O_WRONLY), None, limit, now, note)
@@ -206,6 +209,26 @@ def _is_at(status: os.stat_result, path: Path) -> bool:
 
 
 def _create(path: Path) -> int:
+    """Make a file and open it. OSError (EMFILE) also while there is a last descriptor: the worker needs some, too."""
+    fd = _made(path)
+    if fd >= _most_descriptors() - SPARE_DESCRIPTORS:
+        os.close(fd)
+        path.unlink()
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    return fd
+
+
+def _most_descriptors() -> int:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def _lack(error: OSError) -> str:
+    if error.errno == errno.EMFILE:
+        return f"{error.strerror} (at most {_most_descriptors()}: see ulimit -n)"
+    return f"{error.strerror}"
+
+
+def _made(path: Path) -> int:
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL  # EXCL: follows no planted link either
     try:
         return os.open(path, flags, 0o600)

@@ -6,12 +6,14 @@ on in between.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from queuectl.engine.flows import grow
+from queuectl.engine.journal import event
 from queuectl.model.config import Config
 from queuectl.model.fire import Fire, StoredSpec
 from queuectl.model.job import NewJob
@@ -29,6 +31,8 @@ AT_ONCE = 100
 """About how many instants are fired in one transaction: some 10 ms."""
 COUNTED_AS_ONE = 50
 """So many instants of a stretch take as long as one that fires."""
+UNREADABLE_MS = 60_000
+"""Between two looks at a schedule that can't be read."""
 
 
 def fire_due(store: Store, config: Config, *, now: int, at_once: int = AT_ONCE) -> Sequence[Fire]:
@@ -61,7 +65,7 @@ def set_right(
     """
     if not after:
         store.jobs.bring_back(now=now)
-    far = store.specs.far(beyond=now + DAY_MS, after=after, limit=at_once)
+    far = store.specs.far(now=now, beyond=now + DAY_MS, after=after, limit=at_once)
     firing = _Firing(store, config, now)
     for stored in far:
         firing.decide(stored)
@@ -105,21 +109,29 @@ class _Firing:
         self._config = config
         self._now = now
         self._decided: list[tuple[StoredSpec, Schedule, FireDecision]] = []
+        self._unreadable: list[Advance] = []
 
     def decide(self, stored: StoredSpec) -> None:
         """Take in a spec: what becomes of its instants that are due."""
+        if stored.damage is not None:
+            self._put_off(stored, stored.damage)
+            return
         schedule = stored.spec.schedule
         if schedule is None or stored.next_due_at is None:
             return
-        decision = decide_fires(
-            schedule,
-            name=stored.name,
-            anchor_ms=stored.created_at,
-            zone=schedule_zone(stored.spec, self._config.timezone),
-            next_due_ms=stored.next_due_at,
-            now_ms=self._now,
-            paused=stored.paused,
-        )
+        try:
+            decision = decide_fires(
+                schedule,
+                name=stored.name,
+                anchor_ms=stored.created_at,
+                zone=schedule_zone(stored.spec, self._config.timezone),
+                next_due_ms=stored.next_due_at,
+                now_ms=self._now,
+                paused=stored.paused,
+            )
+        except ValueError as error:
+            self._put_off(stored, str(error))
+            return
         self._decided.append((stored, schedule, decision))
         self.cost += sum(1 + fire.count // COUNTED_AS_ONE for fire in decision.fires) or 1
 
@@ -142,8 +154,22 @@ class _Firing:
                     self._store, self._config, [(fire.spec, fire.job_id)], now=self._now, fire_at=fire.due_at
                 )
         latest = {fire.spec: fire.due_at for fire in fires if fire.job_id}  # they come in their order
-        self._store.specs.advance_all(list(self._moves(latest)))
+        self._store.specs.advance_all([*self._moves(latest), *self._unreadable])
         return [*stretches, *fires]
+
+    def _put_off(self, stored: StoredSpec, reason: str) -> None:
+        """Look later at a schedule that could be read when it was applied: its zone is gone, or its row damaged."""
+        event("schedule unreadable", level=logging.WARNING, spec=stored.name, reason=reason)
+        self.cost += 1
+        self._unreadable.append(
+            Advance(
+                name=stored.name,
+                expected_due_at=stored.next_due_at,
+                next_due_at=stored.next_due_at,
+                next_fire_at=self._now + UNREADABLE_MS,
+                fired_at=None,
+            )
+        )
 
     def _entered(self, entries: Sequence[_Entry]) -> Sequence[_Entry]:
         """Enter instants into the ledger; without those that another worker fired already."""
@@ -211,4 +237,5 @@ class _Firing:
                     next_due_at=next_due,
                     next_fire_at=next_fire,
                     fired_at=fired.get(stored.name),
+                    anchor=decision.anchor_ms,
                 )

@@ -34,6 +34,8 @@ class Held:
     """The attempts that a worker holds, by their keys. It changes only after a transaction has been committed."""
 
     def __init__(self, worker: str, slots: int) -> None:
+        self.room = slots
+        """How many may run at once: all slots, or fewer while the machine can't start more."""
         self._slots = slots
         self._outputs = _outputs(worker, slots)
         self._attempts: dict[Key, HeldAttempt] = {}
@@ -56,8 +58,8 @@ class Held:
 
     @property
     def full(self) -> bool:
-        """No slot is free."""
-        return len(self._attempts) >= self._slots
+        """No slot is free, or none can be used."""
+        return len(self._attempts) >= self.room
 
     def get(self, key: Key) -> HeldAttempt | None:
         """Return an attempt; None where this worker was fenced off it."""
@@ -72,7 +74,7 @@ class Held:
         """Return names of files that nothing writes to or is still needed from: one for each free slot."""
         taken = {held.output for held in self._attempts.values()}
         free = [name for name in self._outputs if name not in taken]
-        return free[: max(0, self._slots - len(self.running()))]
+        return free[: max(0, self.room - len(self.running()))]
 
     def take(self, claimed: Iterable[HeldAttempt]) -> None:
         """Hold what was claimed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import logging
 import os
@@ -44,11 +45,19 @@ def open_journal(style: Format, level: str, file: str | None) -> None:
     stream: TextIO | None = sys.stderr
     if file is not None:
         make_private_folder(Path(file).absolute().parent)
-        descriptor = os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        stream = open(descriptor, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115, PTH123
+        stream = _direct(os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     coloured = file is None and stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
     form = _json if style == "json" else _coloured if coloured else _plain
+    if file is None and stream is not None:
+        with suppress(OSError, ValueError):  # it is no file but what a program put in its place
+            stream = _direct(stream.fileno())
     _journal = _Journal(stream, logging.getLevelNamesMapping()[level.upper()], form)
+
+
+def _direct(descriptor: int) -> TextIO:
+    """Write to a file without a buffer: what could not be written is gone, and fails nothing else at the end."""
+    raw = io.FileIO(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
 
 
 class _Journal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,13 +25,14 @@ def kill_leftovers(worker: str, processes: Iterable[tuple[int, str]]) -> int:
     They are those that carry the worker's id in their environment or write to one of its files, the sessions of
     those `processes` (pid, mark) whose mark still matches, and the descendants of all these. Never this process and
     its ancestors; where it runs inside of such an attempt itself, not its children either. Waits until they are
-    gone, 5 s at most. Processes of other users are out of reach.
+    gone, 5 s at most. Processes of other users are out of reach, and so are those that have given up all three: the
+    variables, the session and the output (`env -i setsid … >/dev/null`).
     """
-    mains = {pid for pid, mark in processes if process_mark(pid) == mark}
+    mains = {pid: mark for pid, mark in processes if process_mark(pid) == mark}
     killed: set[psutil.Process] = set()
     out_of_reach: set[psutil.Process] = set()
     until = time.monotonic() + WAIT_S
-    while (found := _leftovers(worker, mains) - out_of_reach) and time.monotonic() < until:
+    while (found := _leftovers(worker, _still_theirs(mains)) - out_of_reach) and time.monotonic() < until:
         for process in found:
             try:
                 process.kill()  # looks at the start time first: never a stranger with the same pid
@@ -63,6 +64,11 @@ def _leftovers(worker: str, mains: Collection[int]) -> set[psutil.Process]:
             found.add(process)
             ahead += children.get(process.pid, [])
     return {process for process in found - _spared(found) if _runs(process)}
+
+
+def _still_theirs(mains: Mapping[int, str]) -> set[int]:
+    """Leave out whom the system has given the pid of one that was killed meanwhile. Sessions outlive their leader."""
+    return {pid for pid, mark in mains.items() if process_mark(pid) in {mark, None}}
 
 
 def _spared(found: Collection[psutil.Process]) -> set[psutil.Process]:

@@ -21,16 +21,18 @@ from queuectl.engine.held import Held, HeldAttempt
 from queuectl.engine.hooks import HookCaller
 from queuectl.engine.journal import event
 from queuectl.engine.launch import Ended, Launch, Spawner, Started
+from queuectl.engine.quarantine import Quarantine
 from queuectl.engine.rescue import Rescuer
 from queuectl.engine.retention import forget_some
 from queuectl.model.config import Config
-from queuectl.model.errors import StoreUnavailableError
+from queuectl.model.errors import StoreFailedError, StoreInvalidError, StoreUnavailableError
 from queuectl.model.fire import Fire
 from queuectl.model.job import AttemptEnd, Job
 from queuectl.model.states import JobState, Outcome
 from queuectl.model.transition import Transition
 from queuectl.model.worker import StopMode
-from queuectl.rules.transitions import after_attempt, describe, judge
+from queuectl.rules.transitions import OUT_OF_RESOURCES_DELAY_MS, after_attempt, describe, judge
+from queuectl.rules.units import format_size
 from queuectl.store.jobs import is_quarantined
 from queuectl.store.store import Store
 
@@ -42,12 +44,19 @@ BREATH_MS = 5
 """Between two ticks of the many that it takes when thousands of specs are due at once: others want to write, too."""
 COMPLAINT_MS = 10_000
 """At most one log line about the store in this time."""
-SET_BACK_MS = 60_000
-"""A wall clock that goes back so far may have been wrong for long."""
+LAST_TRIES_MS = 10_000
+"""How long a forced stop waits for the store, once nothing runs any more."""
+LARGE_LOG_BYTES = 64 << 20
+"""A write-ahead log that has grown so large is kept from shrinking by somebody who reads."""
+CLOCK_STEP_MS = 60_000
+"""A wall clock that was put back so far may have been wrong for long; one that was put forward may be wrong now."""
 REST_MS = 20
 """Between two wake-ups of a worker that has no free slot: whoever enqueues thousands of jobs pays for each."""
 RETENTION_MS = 60_000
 """Between two rounds of forgetting."""
+_GROWS = "somebody has been reading for long, so that nothing can be moved out of it; fuser shows who"
+STEADY_MS = 3_600_000
+"""So long nothing is forgotten after the wall clock was put forward: it may be wrong, and history would be gone."""
 
 
 class WorkerSetup(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +87,10 @@ class _Due(msgspec.Struct, kw_only=True):
     poll: int = 0
     retention: int = 0
     complaint: int = 0
+    last_try: int | None = None
+    """Then a forced stop gives up waiting for the store."""
+    room: int = 0
+    """When to try again to run as many at once as there are slots."""
     store: int | None = None
     """When the next job, expiry or fire falls due; None: nothing is planned."""
     stale: bool = True
@@ -112,6 +125,10 @@ class Engine:
         self.stopping: StopMode | None = None
         self.displaced = False
         """The queue was moved, replaced or deleted under the worker: it stops."""
+        self.outdated = False
+        """A newer queuectl has changed the queue's schema under the worker: it stops."""
+        self._log_bytes = LARGE_LOG_BYTES // 2
+        """How large the write-ahead log was when that was worth a warning."""
         self._store = store
         self._config = config
         self._me = me
@@ -122,6 +139,7 @@ class Engine:
         self._hooks = HookCaller(store, config)
         self._due = _Due()
         self._held = Held(me.id, me.slots)
+        self._quarantine = Quarantine()
         self._news = True
         """Others may have changed what is to be done."""
         self._moved = True
@@ -196,8 +214,12 @@ class Engine:
             for held in self._exchange(now, mono):
                 self._start(held)
             self._look_ahead()
+        except StoreFailedError:  # a second try may seem to work, though what was written before is lost
+            raise
         except StoreUnavailableError as error:
             self._complain(error, mono)
+            if self._gives_up(mono):
+                raise
             self._righting = None if self._righting is None else ""
             return min(STORE_PAUSE_MS, self._until(self._spawner.next_deadline(), mono))
         return self._sleep(now, mono)
@@ -207,6 +229,8 @@ class Engine:
         self._fell_due = False
         if mono >= self._due.poll:
             self._poll(now, mono)
+        if mono >= self._due.room:
+            self._held.room = self._me.slots
         if self._news:
             self._hear(mono)
         claimed = self._write(now, mono) if self._has_to_write(now, mono) else []
@@ -219,17 +243,27 @@ class Engine:
     def _poll(self, now: int, mono: int) -> None:
         """Once per poll interval: heartbeat, rescue, forgetting; and look whether a wake-up was missed."""
         if mono >= self._due.beat:
-            if self._store.workers.beat(self._me.id, now=now) is None:
-                self._fence()
-            self._due.beat = mono + self._config.heartbeat
+            self._beat(now, mono)
         self._check_place()
-        self.tally.dead += self._rescuer.rescue(worker=self._me.id, now=now, mono=mono).count(JobState.DEAD)
+        self._look_at_log()
+        rescued = self._rescuer.rescue(worker=self._me.id, now=now, mono=mono)
+        self.tally.dead += rescued.count(JobState.DEAD)
+        if rescued:  # it may have taken long to kill what was left
+            self._beat(self._clock.wall(), self._clock.monotonic())
         self._on_poll()
+        if self._ahead is not None and now - mono > self._ahead + CLOCK_STEP_MS:
+            self._due.retention = mono + STEADY_MS
         if mono >= self._due.retention:
             more = forget_some(self._store, self._config, self._me.log_dir, now=now)
             self._due.retention = mono + (self._config.poll_interval if more else RETENTION_MS)
         self._news = True
-        self._due.poll = mono + min(self._config.poll_interval, self._config.heartbeat)
+        self._due.poll = mono + (0 if rescued else min(self._config.poll_interval, self._config.heartbeat))
+
+    def _beat(self, now: int, mono: int) -> None:
+        """Show that this worker lives; or learn that others hold it for dead."""
+        if self._store.workers.beat(self._me.id, now=now) is None:
+            self._fence()
+        self._due.beat = mono + self._config.heartbeat
 
     def _hear(self, mono: int) -> None:
         """Read what others want: orders and cancellations."""
@@ -258,6 +292,9 @@ class Engine:
         """Write what ended and what falls due, and claim, in one transaction."""
         due = self._fell_due = self._is_due(now, mono)
         with self._store.transaction():
+            now = (
+                self._clock.wall()
+            )  # while it waited for its turn, others went on: they were not ahead of time
             recorded = self._record_processes(mono)
             finished = [one for ended in self._held.ended if (one := self._finish(ended, now))]
             fires = self._fall_due(now, mono) if due else []
@@ -266,7 +303,7 @@ class Engine:
             )  # for what waited for it
             moves = due or frees or (self._moved and self._store.jobs.any_blocked())
             promoted = self._promote(now) if moves and not self.stopping else set()
-            claimed = self._claim(now)
+            claimed = self._claim(now, mono)
             over = any(one.transition.finished for one in finished)
             idle = over and not claimed and not self._held.running()
             if idle or promoted - {held.job.id for held in claimed} or (frees and self.stopping):
@@ -291,10 +328,14 @@ class Engine:
         return promoted
 
     def _check_place(self) -> None:
-        """Stop when nobody else sees this queue any more; what runs may finish, and is recorded where it was."""
+        """Stop when this queue is no longer one to work on; what runs may finish, and is recorded where it was."""
         if not self.displaced and not self._store.database.in_place():
             self.displaced = True
             event("queue moved or deleted", level=logging.ERROR, db=self._me.db)
+            self.stop("graceful")
+        if not self.outdated and self._store.database.is_newer():
+            self.outdated = True
+            event("queue brought up to date by a newer queuectl", level=logging.ERROR, db=self._me.db)
             self.stop("graceful")
 
     def _fence(self) -> None:
@@ -318,7 +359,7 @@ class Engine:
         return self._due.store is not None and now >= self._due.store
 
     def _is_set_back(self, now: int, mono: int) -> bool:
-        return self._ahead is None or now - mono < self._ahead - SET_BACK_MS
+        return self._ahead is None or now - mono < self._ahead - CLOCK_STEP_MS
 
     def _look_ahead(self) -> None:
         """Read when something next falls due, after what could be started has been: that comes first."""
@@ -342,7 +383,11 @@ class Engine:
             return None
         finished = self._finish_as(held.job, ended, now)
         if finished is None:  # its cancellation was asked for meanwhile, or it is another's
-            job = self._store.jobs.get(ended.key[0])
+            try:
+                job = self._store.jobs.get(ended.key[0])
+            except StoreInvalidError as error:
+                self._store.jobs.bury(ended.key[0], reason=str(error), now=now)
+                return None
             if job is not None and job.attempt == ended.key[1]:
                 return self._finish_as(job, ended, now)
         return finished
@@ -366,7 +411,7 @@ class Engine:
         self._store.jobs.expire(now=now)
         return fire_due(self._store, self._config, now=now)
 
-    def _claim(self, now: int) -> Sequence[HeldAttempt]:
+    def _claim(self, now: int, mono: int) -> Sequence[HeldAttempt]:
         """Claim no more than there are free slots."""
         running = self._held.running()
         outputs = self._held.free_outputs()
@@ -379,6 +424,7 @@ class Engine:
             outputs=outputs,
             idle=not running,
             now=now,
+            may_overtake=lambda job_id: self._quarantine.may_overtake(job_id, running, mono),
         )
         return [HeldAttempt(job, output) for job, output in zip(jobs, outputs, strict=False)]
 
@@ -396,12 +442,34 @@ class Engine:
             stdin=self._store.jobs.input(job.id) if job.frozen.event else None,
         )
         mono = self._clock.monotonic()
+        if self._is_overdue(mono):
+            self._held.ended.append(Ended(key=held.key, end=AttemptEnd(outcome=Outcome.INTERRUPTED)))
+            self._due.poll = self._due.beat = 0
+            return
         started = self._spawner.start(launch, mono)
         if isinstance(started, Started):
             self._held.started(held.key, started.pid, mono)
             event("started", job=job.id, spec=job.spec, attempt=job.attempt, pid=started.pid)
         else:
             self._held.ended.append(started)
+            if started.end.out_of_resources:
+                self._make_do(started.end, mono)
+
+    def _make_do(self, end: AttemptEnd, mono: int) -> None:
+        """Run no more at once than the machine can start, else every waiting job would be tried in vain."""
+        self._held.room = len(self._held.running())
+        if mono >= self._due.room:
+            self._due.room = mono + OUT_OF_RESOURCES_DELAY_MS
+            event(
+                "out of resources",
+                level=logging.WARNING,
+                reason=end.error,
+                next_in_ms=OUT_OF_RESOURCES_DELAY_MS,
+            )
+
+    def _is_overdue(self, mono: int) -> bool:
+        """Whether the last heartbeat is so long ago that others may hold this worker for dead: it stood still."""
+        return mono - (self._due.beat - self._config.heartbeat) > self._config.lease
 
     def _sleep(self, now: int, mono: int) -> int:
         """Return how long nothing will be due."""
@@ -427,6 +495,8 @@ class Engine:
         dead = transition.state is JobState.DEAD
         self.tally.ended += 1
         self.tally.dead += dead
+        if end.out_of_resources and not transition.finished:  # said once for all that could not start
+            return
         waits = transition.state is JobState.FAILED and transition.run_at is not None
         event(
             end.outcome if transition.state is JobState.PENDING else transition.state,
@@ -438,6 +508,21 @@ class Engine:
             took_ms=now - job.updated_at,
             retry_in_ms=transition.run_at - now if waits and transition.run_at else None,
         )
+
+    def _gives_up(self, mono: int) -> bool:
+        """Whether a forced stop has waited long enough to write down what ended: those jobs count as lost, then."""
+        if self.stopping != "now" or self._spawner.running():
+            return False
+        if self._due.last_try is None:
+            self._due.last_try = mono + LAST_TRIES_MS
+        return mono >= self._due.last_try
+
+    def _look_at_log(self) -> None:
+        """Warn when the write-ahead log grows and grows; again when it has doubled."""
+        size = self._store.database.log_bytes()
+        if size >= 2 * self._log_bytes:
+            event("log of the queue grows", level=logging.WARNING, size=format_size(size), reason=_GROWS)
+            self._log_bytes = size
 
     def _complain(self, error: StoreUnavailableError, mono: int) -> None:
         if mono >= self._due.complaint:

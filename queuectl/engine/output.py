@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,8 @@ from typing import Self
 import msgspec
 
 CHUNK_BYTES = 64 * 1024
+
+_RUNNING_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+\.log")
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -30,6 +33,12 @@ Piece = bytes | Gap
 def running_name(worker: str, number: int) -> str:
     """Name, below the log folder, of one of the files that a worker's attempts write to while they run."""
     return f"{worker}-{number}.log"
+
+
+def writer_of(name: str) -> str | None:
+    """Return the id of the worker whose attempts write to the file of this name while they run; None: no worker's."""
+    found = _RUNNING_NAME.fullmatch(name)
+    return found[1] if found else None
 
 
 def output_name(job_id: int, attempt: int) -> str:

@@ -34,6 +34,7 @@ _STOPS = frozenset({"SIGINT", "SIGTERM", "SIGHUP"})
 _SHELL_CODES = {
     126: "exit code 126: the shell could not execute the command",
     127: "exit code 127: the shell did not find the command",
+    137: "exit code 137: what the shell ran was killed from outside (out of memory?)",
 }
 
 
@@ -71,7 +72,8 @@ class Processes:
 
     def __init__(self, log_dir: Path, own_process: bool) -> None:
         self._home = open_home() if own_process else None
-        self._adopts = own_process and tree.adopt_orphans()
+        self._children = tree.adopt_orphans() if own_process else None
+        """The open list of this process's children; None where it adopts no orphans."""
         self._outputs = Outputs(log_dir.absolute())
         self._environment = dict(os.environb)
         self._inherited: Environment = {}
@@ -162,15 +164,18 @@ class Processes:
     def close(self) -> None:
         """Remove what was needed only while attempts ran: call it when all that ended is in the store."""
         self._outputs.remove()
-        if self._home is not None:
-            os.close(self._home)
-            self._home = None
+        for descriptor in (self._home, self._children):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._home = self._children = None
 
     def _orphans(self) -> list[int]:
-        return tree.adopted({one.tree.pid for one in self._running.values()}) if self._adopts else []
+        if self._children is None:
+            return []
+        return tree.adopted(self._children, {one.tree.pid for one in self._running.values()})
 
     def _members(self, one: _Running, orphans: list[int]) -> list[int]:
-        if not self._adopts:
+        if self._children is None:
             return tree.members_by_scan(one.tree)
         if one.exited and not orphans:  # its children became orphans when it exited
             return []

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import random
 
 from queuectl.engine.capture import Capture, Kept
 from queuectl.engine.journal import event
-from queuectl.engine.output import output_name
+from queuectl.engine.output import output_name, writer_of
+from queuectl.model.errors import StoreInvalidError
 from queuectl.model.job import Attempt, AttemptEnd, Job
 from queuectl.model.states import JobState, Outcome
 from queuectl.model.transition import Transition
@@ -27,8 +28,8 @@ OnEnd = Callable[[Job, AttemptEnd, Transition, int], None]
 """(a job, the end of its attempt, where that leads, now): called in the transaction that writes it."""
 LeftBehind = Callable[[Attempt, int], AttemptEnd]
 """(an attempt whose worker died, its max_log) → its end, with the output that it left."""
-ClearAway = Callable[[str], None]
-"""(worker id): remove the files of its slots."""
+ClearAway = Callable[[Callable[[], Collection[str]]], None]
+"""(ids of the workers in use): remove the files that the slots of all others wrote to."""
 
 
 class Rescuer:
@@ -67,19 +68,26 @@ class Rescuer:
         self._silent: dict[str, tuple[int, int]] = {}
         """By worker: where its counter stands, and for how long it has been seen there."""
         self._looked_at: int | None = None
+        self._to_clear = True
+        """There may be files of workers that are gone: whoever buried them may have died over it."""
 
     def rescue(self, *, worker: str, now: int, mono: int) -> list[JobState]:
-        """Rescue the jobs of every worker but `worker` that died; return the state of each: pending, or dead."""
+        """Rescue the jobs of a worker, other than `worker`, that died; return the state of each: pending, or dead.
+
+        One worker at a time, as that may take seconds: call it again at once where it returned any.
+        """
         others = [other for other in self._store.workers.list() if other.id != worker]
         self._watch(others, mono)
         dead = [other for other in others if self._is_dead(other)]
         for other in dead:
             if self._store.workers.declare_dead(other.id, beat=other.beat):
                 event("worker dead", level=logging.WARNING, worker=other.id, host=other.host, pid=other.pid)
-        gone = self._store.workers.abandoned()
+        gone = self._store.workers.abandoned()[:1]
         returned = [state for worker in gone for state in self._take_back(worker, now)]
-        for name in {*gone, *(other.id for other in dead)}:
-            self._clear_away(name)
+        if dead or gone or self._to_clear:
+            self._to_clear = True
+            self._clear_away(self._in_use)
+            self._to_clear = False
         return returned
 
     def _watch(self, others: Sequence[Worker], mono: int) -> None:
@@ -95,6 +103,11 @@ class Rescuer:
         if worker.host == self._host and not self._is_alive(worker.pid, worker.pid_mark):
             return True
         return self._silent[worker.id][1] > self._lease_ms
+
+    def _in_use(self) -> Collection[str]:
+        """Return the ids of the workers that are registered, or whose jobs are still to be returned."""
+        registered = {worker.id for worker in self._store.workers.list()}
+        return registered.union(self._store.workers.abandoned())
 
     def _take_back(self, worker: str, now: int) -> list[JobState]:
         self._kill(worker)
@@ -114,7 +127,10 @@ class Rescuer:
     def _return_jobs(self, worker: str, now: int) -> list[tuple[Job, JobState]]:
         returned = []
         for attempt in self._store.attempts.running_of_worker(worker):
-            job = self._store.jobs.get(attempt.job_id)
+            try:
+                job = self._store.jobs.get(attempt.job_id)
+            except StoreInvalidError:
+                continue
             if job is None:
                 continue
             end = self._left_behind(attempt, job.frozen.max_log_bytes or 0)
@@ -122,6 +138,8 @@ class Rescuer:
             if self._store.jobs.finish(job, end, transition, now=now):
                 self._on_end(job, end, transition, now)
             returned.append((job, transition.state))
+        for job_id in self._store.jobs.bury_all_of(worker, now=now):
+            event("damaged", level=logging.ERROR, job=job_id, state=JobState.DEAD)
         return returned
 
 
@@ -145,11 +163,24 @@ def left_behind(log_dir: Path, attempt: Attempt, max_log_bytes: int) -> AttemptE
     )
 
 
-def clear_away(log_dir: Path, worker: str) -> None:
-    """Remove the files that the slots of a dead worker wrote to, once nothing of it runs and its jobs are returned."""
-    for path in log_dir.glob(f"{worker}-*.log"):
-        with suppress(OSError):
-            path.unlink()
+def clear_away(log_dir: Path, in_use: Callable[[], Collection[str]]) -> None:
+    """Remove the files that the slots of dead workers wrote to, once nothing of them runs and their jobs are returned.
+
+    Looks for them before it asks who is `in_use`: a worker is registered before it makes a file.
+    """
+    writers = {path: worker for path in _files(log_dir) if (worker := writer_of(path.name))}
+    kept = in_use() if writers else ()
+    for path, worker in writers.items():
+        if worker not in kept:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _files(folder: Path) -> Sequence[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:  # not there yet, or out of reach
+        return []
 
 
 def _kept(log_dir: Path, attempt: Attempt, max_log_bytes: int) -> Kept:

@@ -37,21 +37,29 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
         return stat.start if stat else 0
 
 
-def adopt_orphans() -> bool:
-    """Become the parent of whatever the jobs leave behind. False where the system can't do that."""
+def adopt_orphans() -> int | None:
+    """Become the parent of whatever the jobs leave behind. None where the system can't do that.
+
+    Returns the list of this process's children, open for `adopted`: there may be nothing left to open it with later.
+    """
     if not ON_LINUX or not Path(f"/proc/self/task/{os.getpid()}/children").exists():
-        return False
-    return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+        return None
+    if ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        return None
+    return os.open("/proc/thread-self/children", os.O_RDONLY)
 
 
-def adopted(mains: Collection[int]) -> list[int]:
+def adopted(listing: int, mains: Collection[int]) -> list[int]:
     """Orphans that this process has adopted and that still run; those that have died are reaped.
 
-    `mains` are the attempts' own processes. Helpers that this process started in its own session are no orphans.
+    `listing` is what `adopt_orphans` opened, `mains` are the attempts' own processes. Helpers that this process
+    started in its own session are no orphans.
     """
     session = os.getsid(0)
     return [
-        pid for pid in _own_children() if pid not in mains and _session(pid) != session and not _reaped(pid)
+        pid
+        for pid in _own_children(listing)
+        if pid not in mains and _session(pid) != session and not _reaped(pid)
     ]
 
 
@@ -121,10 +129,12 @@ def _is_marked(pid: int, marks: Environment) -> bool:
     return all(b"%b=%b" % mark in variables for mark in marks.items())
 
 
-def _own_children() -> list[int]:
+def _own_children(listing: int) -> list[int]:
     """Children of this process, dead ones too (Linux). It has one thread."""
-    with open("/proc/thread-self/children", "rb", buffering=0) as file:  # noqa: PTH123 (a third of the time)
-        return [int(child) for child in file.read().split()]
+    found = b""
+    while chunk := os.pread(listing, 65536, len(found)):
+        found += chunk
+    return [int(child) for child in found.split()]
 
 
 def _children(pid: int) -> list[int]:

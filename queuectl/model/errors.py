@@ -43,6 +43,10 @@ class StoreFullError(StoreUnavailableError):
     """There is no room for what was to be written."""
 
 
+class StoreFailedError(StoreUnavailableError):
+    """The disk reports errors. What was being written counts as not written, even where a second try seems to work."""
+
+
 class StoreInvalidError(QueuectlError):
     """The store is damaged, no queue at all, or was made by a newer queuectl; its bytes were not changed."""
 

@@ -48,6 +48,8 @@ class StoredSpec(msgspec.Struct, frozen=True, kw_only=True):
     done_digest: str | None
     """Of a spec without a schedule: `rules.identity.digest` of what its latest job was made for."""
     last_job_id: int | None
+    damage: str | None = None
+    """Why it can't be read, for people; `spec` is then one that runs nothing, and never. None: it can."""
 
     @property
     def name(self) -> str:

@@ -48,6 +48,8 @@ class FireDecision(msgspec.Struct, frozen=True, kw_only=True):
     fires: tuple[PlannedFire, ...]
     next_due_ms: int | None
     """Before jitter; None when the schedule never fires again."""
+    anchor_ms: int | None = None
+    """From where `every` counts anew; None: from where it did."""
 
 
 def decide_fires(
@@ -62,11 +64,14 @@ def decide_fires(
 ) -> FireDecision:
     """Decide about every instant from `next_due_ms` on that is due at `now_ms`, jitter of the spec included.
 
-    `next_due_ms` is where the last decision ended: no instant before it is looked at. One that lies more than
-    a day beyond the next instant from now on was stored while the clock was far ahead, and is set right.
+    `next_due_ms` is where the last decision ended: no instant before it is looked at. One that was stored while the
+    clock was ahead is set right: of `every` when it is further off than an interval, of cron when it lies more than
+    a day beyond the next instant from now on.
     """
     if next_due_ms is None:
         return FireDecision(fires=(), next_due_ms=None)
+    if schedule.every_ms and next_due_ms - now_ms > schedule.every_ms:
+        return _counted_anew(schedule.every_ms, anchor_ms, next_due_ms, now_ms)
     instants = _Instants(schedule, anchor_ms, zone)
     latest = now_ms - jitter_offset(schedule, name)
     following = instants.after(latest)
@@ -78,6 +83,14 @@ def decide_fires(
     else:
         fires = _unpaused(instants, next_due_ms, latest, now_ms)
     return FireDecision(fires=tuple(fires), next_due_ms=following)
+
+
+def _counted_anew(every_ms: int, anchor_ms: int, next_due_ms: int, now_ms: int) -> FireDecision:
+    """Count from now on, so that no instant is one of the count before: the ledger holds those already."""
+    anchor = now_ms if (now_ms - anchor_ms) % every_ms else now_ms - 1
+    has_fired = next_due_ms > anchor_ms
+    first = anchor + every_ms if has_fired else anchor
+    return FireDecision(fires=(), next_due_ms=first, anchor_ms=anchor)
 
 
 def _unpaused(instants: _Instants, first: int, latest: int, now_ms: int) -> list[PlannedFire]:

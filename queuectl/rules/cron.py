@@ -92,7 +92,7 @@ def parse_cron(expression: str) -> CronExpression:
     search = croniter(
         fields.plain, 0.0, day_or=not fields.both_days, max_years_between_matches=_SEARCHED_YEARS
     )
-    if _next_wall(search, 0) is None:
+    if not _has_a_day(*fields.plain.split()[2:], fields.both_days):
         raise ValueError(f"{expression.strip()!r} never fires: there is no such day")
     return CronExpression(
         text=expression,
@@ -118,6 +118,16 @@ def words(expression: str) -> str:
     except (FormatException, ValueError):
         return expression
     return text.replace(", or on ", ", only on ") if read_fields(expression).both_days else text
+
+
+@lru_cache(maxsize=1024)
+def _has_a_day(days: str, months: str, weekdays: str, both_days: bool) -> bool:
+    """Whether the three fields of the date ever match; remembered, because a search of 50 years takes its time."""
+    from croniter import croniter  # noqa: PLC0415
+
+    fields = f"0 0 {days} {months} {weekdays}"
+    search = croniter(fields, 0.0, day_or=not both_days, max_years_between_matches=_SEARCHED_YEARS)
+    return _next_wall(search, 0) is not None
 
 
 def _next_wall(search: croniter, wall: int) -> int | None:

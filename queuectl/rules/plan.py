@@ -47,7 +47,8 @@ class PlannedSpec(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_moved_only(self) -> bool:
         """The spec itself is the same, only its file or its source is another."""
-        return self.held is not None and self.held.pruned_at is None and self.held.spec == self.spec
+        held = self.held
+        return held is not None and held.pruned_at is None and not held.damage and held.spec == self.spec
 
     def with_next_due(self, due_at: int | None) -> PlannedSpec:
         """Return it with another next due instant, and the fire that follows from that."""
@@ -193,11 +194,10 @@ class _Planner(msgspec.Struct, frozen=True):
 
     def updated(self, one: LoadedSpec, stored: StoredSpec) -> PlannedSpec | None:
         """Plan an update; None where nothing changes."""
-        found = (*changes(stored.spec, one.spec), *self._moves(one, stored))
+        found = (*([] if stored.damage else changes(stored.spec, one.spec)), *self._moves(one, stored))
         if not found and not stored.orphaned:
             return None
-        is_retimed = self._timing(one.spec) != self._timing(stored.spec)
-        return self._planned(one, stored, found, is_retimed=is_retimed)
+        return self._planned(one, stored, found, is_retimed=self._is_retimed(one.spec, stored))
 
     def _moves(self, one: LoadedSpec, stored: StoredSpec) -> list[Change]:
         moves = []
@@ -207,7 +207,15 @@ class _Planner(msgspec.Struct, frozen=True):
             moves.append(Change(field="file", old=stored.file, new=one.file))
         if stored.orphaned:
             moves.append(Change(field="orphaned", old="true", new="false"))
+        if stored.damage:
+            moves.append(Change(field="damaged", old="true", new="false"))
         return moves
+
+    def _is_retimed(self, spec: JobSpec, stored: StoredSpec) -> bool:
+        """A damaged one goes on from where it stood: when it was due otherwise, nobody can tell any more."""
+        if stored.damage:
+            return (spec.schedule is None) != (stored.next_due_at is None)
+        return self._timing(spec) != self._timing(stored.spec)
 
     def _file(self, one: LoadedSpec, stored: StoredSpec) -> str:
         """Where only part of the source is applied, the same file may be shown with fewer folders in front."""

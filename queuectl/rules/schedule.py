@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import groupby, islice, pairwise
+from itertools import groupby, islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 from queuectl.model.spec import Schedule
@@ -19,6 +19,7 @@ from queuectl.rules.zones import zone_named
 MIN_EVERY_MS = 100
 _MINUTE_MS = 60_000
 MAX_CRON_ENTRIES = 100
+_LOOKED_AHEAD_MS = 10 * 366 * 86_400_000
 
 
 def check_schedule(schedule: Schedule) -> None:
@@ -121,9 +122,10 @@ def _next_of_cron(cron: tuple[str, ...], zone: str, after_ms: int) -> int | None
 
 @lru_cache(maxsize=4096)
 def _shortest_interval(cron: tuple[str, ...], zone: str, after_ms: int, looked_at: int) -> int | None:
-    """Remembered as well."""
-    due = due_after(Schedule(cron=cron), anchor_ms=0, zone=zone, after_ms=after_ms)
-    return min((later - due for due, later in pairwise(islice(due, looked_at))), default=None)
+    """Remembered as well. Of fires that are years apart few are looked at, because each is a long search."""
+    fires = islice(due_after(Schedule(cron=cron), anchor_ms=0, zone=zone, after_ms=after_ms), looked_at)
+    near = takewhile(lambda due: due < after_ms + _LOOKED_AHEAD_MS, fires)
+    return min((later - due for due, later in pairwise(near)), default=None)
 
 
 def _entry_after(entry: CronExpression, zone: ZoneInfo, after_ms: int) -> Iterator[int]:

@@ -30,6 +30,9 @@ TRANSITIONS: tuple[tuple[JobState, str, JobState], ...] = (
 OUT_OF_RESOURCES_DELAY_MS = 5_000
 """How long a job waits when the machine could not start it."""
 
+KILLED_CODE = 128 + 9
+"""What a shell, and much else, ends with when what it ran was killed by SIGKILL."""
+
 
 def judge(end: AttemptEnd, job: Job) -> AttemptEnd:
     """Return the end with the meaning that the job's `exit_codes` give to its exit code."""
@@ -65,8 +68,12 @@ def after_attempt(job: Job, end: AttemptEnd, *, now: int, random: float) -> Tran
 def describe(end: AttemptEnd) -> str:
     """Say in a few words how an attempt ended."""
     match end.outcome:
+        case Outcome.FAILED if end.exit_code == KILLED_CODE:
+            return f"exit code {end.exit_code} (killed: out of memory?)"
         case Outcome.FAILED | Outcome.SNOOZED:
             return f"exit code {end.exit_code}"
+        case Outcome.SIGNALLED if end.signal == "SIGKILL":
+            return "killed by SIGKILL (out of memory?)"
         case Outcome.SIGNALLED:
             return f"killed by {end.signal}"
         case Outcome.TIMED_OUT:

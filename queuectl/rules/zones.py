@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from io import BytesIO
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -18,6 +20,7 @@ LAST_MS = 253_402_128_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SPAN_MS = 366 * DAY_MS
 _MARGIN_MS = 2 * DAY_MS
+_UTC_NAME = b"UTC\0"
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -40,20 +43,40 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """Give the IANA time zone of that name; ValueError when there is none."""
+    """Give the IANA time zone of that name; ValueError when there is none. UTC needs no data on the machine."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        hint = did_you_mean(name[:60], available_timezones())
-        raise ValueError(
-            f"expected an IANA time zone such as Europe/Berlin, found {name[:60]!r}{hint}"
-        ) from None
+        if name == "UTC":
+            return _utc()
+        raise ValueError(_unknown(name[:60])) from None
 
 
 def stretch_at(zone: ZoneInfo, at_ms: int) -> Stretch:
     """Give the stretch that the instant lies in."""
     stretches = _stretches(zone, at_ms // _SPAN_MS)
     return stretches[bisect_right(stretches, at_ms, key=lambda stretch: stretch.start) - 1]
+
+
+@cache
+def _utc() -> ZoneInfo:
+    """Read a file of time zone data that knows one offset, 0."""
+    counts = struct.pack(">6I", 0, 0, 0, 0, 1, len(_UTC_NAME))
+    return ZoneInfo.from_file(BytesIO(b"TZif" + bytes(16) + counts + bytes(6) + _UTC_NAME), key="UTC")
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _unknown(name: str) -> str:
+    known = _names()
+    if known:
+        hint = did_you_mean(name, known)
+        return f"expected an IANA time zone such as Europe/Berlin, found {name!r}{hint}"
+    way_out = "install tzdata (Debian: apt install tzdata; else: pip install tzdata)"
+    return f"there is no time zone data on this machine to look {name!r} up in; {way_out}"
 
 
 @lru_cache(maxsize=1024)

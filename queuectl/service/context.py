@@ -7,14 +7,17 @@ import pwd
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from queuectl.model.config import Config
-from queuectl.model.errors import UsageError
+from queuectl.model.errors import StoreUnavailableError, UsageError
 from queuectl.service.settings import effective
+from queuectl.store.database import log_warning
 from queuectl.store.store import Store
 
 _URL = r"([A-Za-z][A-Za-z0-9+.-]*)://"
@@ -50,40 +53,55 @@ def opened(
     db: str | None = None,
     *,
     create: bool,
+    looking: bool = False,
     overrides: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
-    before_making: Callable[[Config], object] = lambda _: None,
+    rehearse: Callable[[Context], object] | None = None,
+    warn: Callable[[str], object] = log_warning,
 ) -> Iterator[Context]:
     """Open the queue that `db`, or else the environment, names; close it at the end of the block.
 
-    A missing queue is made with `create`, else `Context.exists` is False. `before_making` is called with the
-    configuration first: what it raises leaves nothing behind. `overrides` are settings by key.
+    A missing queue is made with `create`, else `Context.exists` is False. Before it is made, `rehearse` is called with
+    an empty one that nothing outlives: what it raises leaves nothing behind. With `looking` nothing is going to be
+    written, so that a queue which can't be is opened all the same. `overrides` are settings by key. `warn` is
+    called with what people should know of the queue, and with each row that is left out because it can't be read.
     Raises UsageError for a setting that can't be used, StoreUnavailableError and StoreInvalidError.
     """
     environ = os.environ if environ is None else environ
-    path = Path(os.path.realpath(database_path(db, environ)))
-    found = Store.open(path, create=False)
+    path = queue_path(db, environ)
+    in_force = partial(_context, path=path, environ=environ, overrides=overrides or {})
+    found = _found(path, looking=looking)
     if found is None and create:
-        before_making(effective({}, environ, overrides))
+        effective({}, environ, overrides)
+        if rehearse is not None:
+            _rehearse(rehearse, in_force)
         found = Store.open(path, create=True)
     store = Store.empty() if found is None else found
+    store.database.on_damage = warn
+    for remark in store.database.remarks:
+        warn(remark)
     try:
-        config = effective(store.settings.all(), environ, overrides)
-        if found is not None and config.durability != "full":
+        ctx = in_force(store, exists=found is not None)
+        if ctx.exists and ctx.config.durability != "full" and not looking:
             store.close()
-            store = Store.open(path, create=True, durability=config.durability) or store
-        yield Context(
-            store=store,
-            config=config,
-            path=path,
-            exists=found is not None,
-            now=wall_clock,
-            who=whoami(),
-            environ=environ,
-            overrides=overrides or {},
-        )
+            store = Store.open(path, create=True, durability=ctx.config.durability) or store
+            store.database.on_damage = warn
+            ctx = replace(ctx, store=store)
+        yield ctx
     finally:
         store.close()
+
+
+def queue_path(db: str | None, environ: Mapping[str, str]) -> Path:
+    """Return the queue's file as `database_path` does, symbolic links resolved. UsageError where it isn't UTF-8."""
+    path = os.path.realpath(database_path(db, environ))
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the path of the queue's file is not UTF-8: {os.fsencode(path)!r}; name it with --db or QUEUECTL_DB"
+        ) from None
+    return Path(path)
 
 
 def database_path(db: str | None, environ: Mapping[str, str]) -> Path:
@@ -116,6 +134,44 @@ def whoami() -> str:
     except KeyError:
         user = str(os.geteuid())
     return f"{user}@{os.uname().nodename}"
+
+
+def _found(path: Path, *, looking: bool) -> Store | None:
+    try:
+        return Store.open(path, create=False)
+    except StoreUnavailableError:
+        if not looking or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+            raise
+        return Store.open_to_look(path)
+
+
+def _context(
+    store: Store, *, exists: bool, path: Path, environ: Mapping[str, str], overrides: Mapping[str, str]
+) -> Context:
+    return Context(
+        store=store,
+        config=effective(store.settings.all(), environ, overrides),
+        path=path,
+        exists=exists,
+        now=wall_clock,
+        who=whoami(),
+        environ=environ,
+        overrides=overrides,
+    )
+
+
+class _RehearsalOverError(Exception):
+    """Undoes what was rehearsed."""
+
+
+def _rehearse(act: Callable[[Context], object], in_force: Callable[..., Context]) -> None:
+    store = Store.empty()
+    try:
+        with suppress(_RehearsalOverError), store.transaction():
+            act(in_force(store, exists=False))
+            raise _RehearsalOverError  # so that nothing is announced either
+    finally:
+        store.close()
 
 
 def _state_home(environ: Mapping[str, str]) -> Path:

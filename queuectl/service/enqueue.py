@@ -31,6 +31,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Beats the spec's own; None is at once."""
     needs: tuple[int, ...] = ()
     """Jobs that must complete first."""
+    delay_ms: int | None = None
+    """From when it is enqueued, instead of an instant."""
     place: str | None = None
     """Where it was asked for, for errors: `line 3`."""
 
@@ -43,13 +45,20 @@ class Enqueued(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """False: its key was there already, with the same command."""
 
 
-def enqueue(ctx: Context, spec: JobSpec, *, key: str | None = None, run_at_ms: int | None = None) -> Enqueued:
-    """Nothing → pending, or scheduled where `run_at_ms` (else the spec's own) is in the future.
+def enqueue(
+    ctx: Context,
+    spec: JobSpec,
+    *,
+    key: str | None = None,
+    run_at_ms: int | None = None,
+    delay_ms: int | None = None,
+) -> Enqueued:
+    """Nothing → pending, or scheduled where `run_at_ms` (else the spec's own) is in the future, or with a delay.
 
     A key that exists gives its job back. ConflictError when that one has another command; UsageError for a
     folder that isn't there or a command that can't be run.
     """
-    request = Request(spec=spec, key=key, run_at_ms=run_at_ms)
+    request = Request(spec=spec, key=key, run_at_ms=run_at_ms, delay_ms=delay_ms)
     checked = _checked(request, set())
     now = ctx.now()
     if job := ctx.store.jobs.enqueue(_new(ctx, request, checked, now), now=now):
@@ -108,9 +117,10 @@ def _checked(request: Request, seen: set[str]) -> JobSpec:
 
 
 def _new(ctx: Context, request: Request, spec: JobSpec, now: int) -> NewJob:
-    run_at = max(now, request.run_at_ms or spec.run_at_ms or now)
+    asked = request.run_at_ms or spec.run_at_ms if request.delay_ms is None else None
+    run_at = max(now, asked or now) + (request.delay_ms or 0)
     return job_of(
-        spec,
+        spec if spec.run_at_ms == asked else replace(spec, run_at_ms=asked),
         ctx.config,
         version=None,
         state=JobState.SCHEDULED if run_at > now else JobState.PENDING,

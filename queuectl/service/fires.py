@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from queuectl.model.config import Config
+from queuectl.model.errors import ConflictError
 from queuectl.model.fire import Fire, StoredSpec
 from queuectl.model.spec import JobSpec, schedule_zone
 from queuectl.service.context import Context
@@ -77,7 +78,10 @@ def _coming(spec: JobSpec, config: Config, anchor_ms: int, from_ms: int, count: 
 
     zone, name = schedule_zone(spec, config.timezone), spec.name or ""
     offset = jitter_offset(spec.schedule, name)
-    due = due_after(spec.schedule, anchor_ms=anchor_ms, zone=zone, after_ms=from_ms - 1)
+    try:
+        due = due_after(spec.schedule, anchor_ms=anchor_ms, zone=zone, after_ms=from_ms - 1)
+    except ValueError as error:  # it could be read when it was applied
+        raise ConflictError(f"spec '{name}': {error}") from None
     for due_at in islice(due, count):
         yield ComingFire(spec=name, due_at=due_at, fire_at=due_at + offset, zone=zone)
 

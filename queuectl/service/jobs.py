@@ -178,7 +178,7 @@ def _unknown(ctx: Context, text: str) -> NoReturn:
 
 def _live_spec(ctx: Context, job: Job) -> StoredSpec | None:
     stored = ctx.store.specs.get(job.spec) if job.spec else None
-    return None if stored is None or stored.pruned_at is not None else stored
+    return None if stored is None or stored.pruned_at is not None or stored.damage else stored
 
 
 def _frozen(ctx: Context, job: Job, as_was: bool) -> tuple[JobSpec, int | None]:

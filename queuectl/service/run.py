@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Callable, Sequence
@@ -19,13 +20,15 @@ from queuectl.engine.mark import is_alive, process_mark
 from queuectl.engine.processes import Processes
 from queuectl.engine.rescue import Rescuer, clear_away, left_behind
 from queuectl.engine.signals import Signals
-from queuectl.model.errors import StoreUnavailableError, UsageError
+from queuectl.model.errors import StoreInvalidError, StoreUnavailableError, UsageError
 from queuectl.model.states import JobState, Outcome
 from queuectl.rules.limits import check_queue
 from queuectl.service.context import Context
 from queuectl.service.helm import Helm
 from queuectl.service.lifeline import Lifeline
 from queuectl.service.watch import Watch
+from queuectl.store.library import has_wal_reset_bug
+from queuectl.store.library import version as sqlite_version
 
 EXIT_A_JOB_DIED = 1
 EXIT_FORCED = 130
@@ -58,7 +61,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 def run(ctx: Context, options: RunOptions) -> int:
     """Run jobs. Returns 0, 1 when a job died in a run that ended idle, or 130 after a forced stop.
 
-    Raises StoreUnavailableError when the queue was moved or deleted meanwhile.
+    Raises StoreUnavailableError when the queue was moved or deleted meanwhile, StoreInvalidError when a newer queuectl
+    has changed its schema.
 
     Takes the process over while it runs: signals, the working directory at times. Main thread only.
     """
@@ -87,6 +91,7 @@ def _run(ctx: Context, options: RunOptions, signals: Signals) -> int:
     watch = Watch(ctx, options.watch, active=options.watching)
     helm = Helm(engine, processes, watch, options.lifeline, signals)
     _listen(ctx, signals, engine)
+    _warn(ctx)
     engine.join()
     if options.lifeline is not None:
         options.lifeline.report(ready=True)
@@ -103,11 +108,18 @@ def _run(ctx: Context, options: RunOptions, signals: Signals) -> int:
         while not engine.done:
             helm.obey(signals.wait(wait))
             wait = engine.tick()
+    except StoreUnavailableError as error:
+        event("worker failed", level=logging.ERROR, worker=me.id, reason=str(error))
+        raise
     finally:
         _end_all(processes, signals)
     engine.leave()
     processes.close()
     event("worker stopped", worker=me.id, ended=engine.tally.ended, dead=engine.tally.dead or None)
+    if engine.outdated:
+        raise StoreInvalidError(
+            f"{ctx.path} was brought up to date by a newer queuectl, so the worker stopped: start it again"
+        )
     if engine.displaced:
         raise StoreUnavailableError(f"{ctx.path} was moved or deleted while the worker ran, so it stopped")
     return _exit_code(engine, options)
@@ -146,6 +158,25 @@ def _listen(ctx: Context, signals: Signals, engine: Engine) -> None:
         event("only polls", reason=f"no socket to be woken through: {error.strerror or error}")
 
 
+def _warn(ctx: Context) -> None:
+    """Log what is wrong with the library, and each row that is found damaged, once."""
+    told: set[str] = set()
+
+    def damaged(what: str) -> None:
+        if what not in told:
+            told.add(what)
+            event("damaged", level=logging.ERROR, reason=what)
+
+    ctx.store.database.on_damage = damaged
+    if has_wal_reset_bug(version := sqlite_version()):
+        event(
+            "warning",
+            level=logging.WARNING,
+            reason=f"SQLite {version} may damage a queue when two processes write at the same instant:"
+            f" install apsw 3.51.3 or newer",
+        )
+
+
 def _kill_leftovers(worker: str, processes: Sequence[tuple[int, str]]) -> int:
     from queuectl.engine.leftovers import kill_leftovers  # noqa: PLC0415  20 ms that most runs don't need
 
@@ -179,11 +210,18 @@ def _end_all(processes: Processes, signals: Signals) -> None:
     """Leave no process behind when the loop itself fails; what ran then is rescued as lost."""
     if not processes.running():
         return
+    now = SystemClock().monotonic
+    for key in processes.running():
+        processes.stop(key, Outcome.INTERRUPTED, now())
+    _wait_for_ends(processes, signals, now)
     processes.kill_all(Outcome.INTERRUPTED)
-    clock = SystemClock()
-    until = clock.monotonic() + _LAST_WORDS_MS
-    while processes.running() and clock.monotonic() < until:
-        processes.tick(clock.monotonic())
+    _wait_for_ends(processes, signals, now)
+
+
+def _wait_for_ends(processes: Processes, signals: Signals, now: Callable[[], int]) -> None:
+    until = now() + _LAST_WORDS_MS
+    while processes.running() and now() < until:
+        processes.tick(now())
         signals.wait(50)
 
 

@@ -165,7 +165,7 @@ def _format(kind: Kind, value: Any) -> str:
     if value is None:
         return "none"
     match kind:
-        case "duration" | "duration or none":
+        case "duration" | "duration or zero" | "duration or none":
             return value if isinstance(value, str) else format_duration(value)
         case "size":
             return format_size(value) if parse_size(format_size(value)) == value else str(value)
@@ -212,6 +212,10 @@ def _duration(_: str, text: str) -> int:
     return parse_duration(text)
 
 
+def _duration_or_zero(_: str, text: str) -> int:
+    return parse_duration(text, allow_zero=True)
+
+
 def _duration_or_none(_: str, text: str) -> int | str:
     return "none" if text.strip().lower() == "none" else parse_duration(text)
 
@@ -238,7 +242,16 @@ def _keep(_: str, text: str) -> Keep:
 
 
 def _path(_: str, text: str) -> str | None:
-    return None if text.strip().lower() == "none" else str(Path(text).expanduser().absolute())
+    if text.strip().lower() == "none":
+        return None
+    try:
+        text.encode()
+        path = str(Path(text).expanduser().absolute())
+    except (RuntimeError, OSError, UnicodeEncodeError):  # ~nobody-so-named, or the current folder is gone
+        raise ValueError(f"expected an absolute path, found {text!r}") from None
+    if not text.strip() or "\0" in text:
+        raise ValueError(f"expected a path, or none; found {text!r}")
+    return path
 
 
 def _level(name: str, text: str) -> str:
@@ -261,6 +274,7 @@ _PARSERS: dict[Kind, Callable[[str, str], object]] = {
     "factor": _factor,
     "share": _share,
     "duration": _duration,
+    "duration or zero": _duration_or_zero,
     "duration or none": _duration_or_none,
     "size": _size,
     "zone": _zone,

@@ -41,7 +41,10 @@ def name_of(folder: Path) -> str:
 
 def checkout_of(folder: Path) -> Path | None:
     """Return the root of the git checkout that a folder is in; git itself needs not be installed."""
-    return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), None)
+    return next(
+        (above for above in (folder, *folder.parents) if os.path.exists(above / ".git")),  # noqa: PTH110  never raises
+        None,
+    )
 
 
 def _known_above(file: Path, known: Collection[str]) -> str:

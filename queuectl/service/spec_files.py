@@ -26,8 +26,12 @@ def recall(ctx: Context, held: Mapping[str, StoredSpec]) -> dict[str, KnownFile]
             digest=file.digest, specs=tuple((held[name].spec, line) for name, _, line in file.specs)
         )
         for file in ctx.store.specs.files()
-        if all(name in held and held[name].version == version for name, version, _ in file.specs)
+        if all(_is_as_it_was(held.get(name), version) for name, version, _ in file.specs)
     }
+
+
+def _is_as_it_was(stored: StoredSpec | None, version: int) -> bool:
+    return stored is not None and stored.version == version and not stored.damage
 
 
 def remember(ctx: Context, loaded: Loaded, applied: Plan, versions: Mapping[str, int]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from queuectl.engine.firing import fire_spec
 from queuectl.engine.flows import grow
-from queuectl.model.errors import ConflictError, UnknownError, UsageError
+from queuectl.model.errors import ConflictError, StoreInvalidError, UnknownError, UsageError
 from queuectl.model.fire import StoredSpec
 from queuectl.model.job import Job
 from queuectl.model.states import WAITING, JobState
@@ -23,10 +23,18 @@ def list_specs(ctx: Context) -> list[StoredSpec]:
     return ctx.store.specs.list()
 
 
-def get_spec(ctx: Context, name: str) -> StoredSpec:
-    """Return a spec. UnknownError names the nearest one; a pruned spec isn't there."""
+def find_spec(ctx: Context, name: str) -> StoredSpec:
+    """Return a spec, also a damaged one. UnknownError names the nearest one; a pruned spec isn't there."""
     stored = ctx.store.specs.get(name)
     return _unknown(ctx, name, stored) if stored is None or stored.pruned_at is not None else stored
+
+
+def get_spec(ctx: Context, name: str) -> StoredSpec:
+    """Return a spec as `find_spec` does. StoreInvalidError where it is damaged."""
+    stored = find_spec(ctx, name)
+    if stored.damage:
+        raise StoreInvalidError(stored.damage)
+    return stored
 
 
 def pause(ctx: Context, name: str) -> StoredSpec:
@@ -67,7 +75,7 @@ def resume(ctx: Context, name: str) -> StoredSpec:
 def delete(ctx: Context, name: str) -> StoredSpec:
     """Live → pruned, by hand. Its file, where there is one, brings it back with the next apply."""
     with ctx.store.transaction():
-        stored = get_spec(ctx, name)
+        stored = find_spec(ctx, name)
         if by := users(name, {one.name: one.spec for one in ctx.store.specs.list()}):
             raise ConflictError(f"spec '{name}' is needed by {', '.join(map(repr, by))}; delete that first")
         prune(ctx, stored, now=ctx.now())

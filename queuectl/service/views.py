@@ -28,6 +28,7 @@ from queuectl.rules.units import format_duration, format_size, parse_size
 if TYPE_CHECKING:
     from queuectl.rules.plan import Plan
     from queuectl.service.backfill import Backfill
+    from queuectl.service.doctor import Finding
     from queuectl.service.flows import Flow
     from queuectl.service.settings import Setting
     from queuectl.service.status import Status
@@ -90,6 +91,7 @@ def spec_view(stored: StoredSpec, *, zone: str) -> View:
         "queue": spec.queue,
         "priority": spec.priority,
         "orphaned": stored.orphaned,
+        "damaged": stored.damage is not None,
     }
 
 
@@ -214,6 +216,17 @@ def apply_view(plan: Plan) -> View:
         "pruned": list(plan.pruned),
         "ignored": list(plan.ignored),
         "warnings": list(plan.warnings),
+    }
+
+
+def finding_view(finding: Finding) -> View:
+    """Show what a check of `doctor` found; `exit_code` is what a command that needs the queue ends with."""
+    return {
+        "check": finding.check,
+        "status": finding.status,
+        "found": finding.found,
+        "advice": finding.advice,
+        "exit_code": finding.exit_code,
     }
 
 

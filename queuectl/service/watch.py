@@ -95,11 +95,13 @@ def _files(path: str) -> Iterator[tuple[str, int, int, int]]:
 
 
 def _below(folder: str) -> Iterator[tuple[str, int, int, int]]:
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _below(entry.path)
-            else:
+    folders = [folder]  # no function that calls itself: they may be nested deeper than that can go
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                    continue
                 with suppress(OSError):
                     yield _stamp(entry.path, entry.stat(follow_symlinks=False))
 

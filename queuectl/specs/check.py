@@ -9,14 +9,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from queuectl.rules.nearest import did_you_mean
-from queuectl.specs.faults import MAX_FAULTS_SHOWN, visible
+from queuectl.specs.faults import MAX_FAULTS_SHOWN, cropped
 from queuectl.specs.quick import Test, is_integer, is_number, suits, whole
 from queuectl.specs.schema import schema
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
-
-MAX_FOUND_SHOWN = 40
 
 ELSEWHERE = {
     "args": "command",
@@ -69,7 +67,7 @@ def label(path: tuple[str | int, ...]) -> str:
         path = path[2:]
     elif path[:1] == ("defaults",):
         path = path[1:]
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{visible(step)}" for step in path)
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{cropped(step)}" for step in path)
     return text.removeprefix(".")
 
 
@@ -144,7 +142,7 @@ def _explain(error: Any) -> Iterator[Problem]:
     elif rule in {"not", "anyOf"}:
         yield Problem(path, _labelled(path, advice), on_key=True)
     elif "propertyNames" in error.absolute_schema_path:
-        name = f"'{_cropped(str(value))}'" if value else "an empty name"
+        name = f"'{cropped(str(value))}'" if value else "an empty name"
         yield Problem((*path, value), _labelled(path, f"{advice}; found {name}"), on_key=True)
     else:
         yield Problem(path, _labelled(path, f"{advice}; found {_found(error, path)}"))
@@ -180,7 +178,7 @@ def _unknown(key: str, error: Any) -> str:
         hint = f", did you mean '{ELSEWHERE[plain]}'?"
     else:
         hint = did_you_mean(key, known)
-    return f"unknown field '{_cropped(key)}'{hint}"
+    return f"unknown field '{cropped(key)}'{hint}"
 
 
 def _found(error: Any, path: tuple[str | int, ...]) -> str:
@@ -193,7 +191,7 @@ def _found(error: Any, path: tuple[str | int, ...]) -> str:
             return "an empty text"
         wants_number = "integer" in types or "number" in types
         hint = "; remove the quotes" if wants_number and re.fullmatch(r"-?[0-9.]+", value) else ""
-        return f"'{_cropped(value)}'{hint}"
+        return f"'{cropped(value)}'{hint}"
     if value is None:
         return "nothing"
     if isinstance(value, dict | list):
@@ -201,8 +199,4 @@ def _found(error: Any, path: tuple[str | int, ...]) -> str:
         return f"a {kind}" if value else f"an empty {kind}"
     shown = "a number or boolean" if is_variable(path) else str(value).lower()
     only_text = types == "string" or ("string" in types and "number" not in types and "integer" not in types)
-    return f"{_cropped(shown)}{'; put it in quotes' if only_text else ''}"
-
-
-def _cropped(text: str) -> str:
-    return visible(text if len(text) <= MAX_FOUND_SHOWN else text[:MAX_FOUND_SHOWN] + "…")
+    return f"{cropped(shown)}{'; put it in quotes' if only_text else ''}"

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import msgspec
 import yaml
 
-from queuectl.specs.faults import MAX_FAULTS_SHOWN, Fault, fault_at
+from queuectl.specs.faults import MAX_FAULTS_SHOWN, Fault, cropped, fault_at
 from queuectl.specs.places import Place, PlacedDict, PlacedList, Source
 from queuectl.specs.scalars import resolve
 from queuectl.specs.syntax import conflict_mark, explain
@@ -31,7 +31,9 @@ _BAD_KEY = object()
 _NOT_ALLOWED = re.compile(
     "[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|\r(?!\n)"
 )
-_SURROGATE_PAIR = re.compile(r"((?:^|[^\\])(?:\\\\)*)\\u([dD][89abAB]\w\w)\\u([dD][c-fC-F]\w\w)")
+_SURROGATE_PAIR = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+)
 _TAG_PREFIX = "tag:yaml.org,2002:"
 
 
@@ -176,10 +178,13 @@ class _Reader:
         name = event.anchor
         place = self._place(event, name)
         if name not in self._anchors:
-            self._stop(place, f"no anchor &{name} before this alias; put a text that starts with * in quotes")
+            self._stop(
+                place,
+                f"no anchor &{cropped(name)} before this alias; put a text that starts with * in quotes",
+            )
         anchored = self._anchors[name]
         if anchored is None:
-            self._stop(place, f"the alias *{name} is inside of what it stands for")
+            self._stop(place, f"the alias *{cropped(name)} is inside of what it stands for")
         value, size, text = anchored
         self._values += size
         self._aliased += size
@@ -211,12 +216,12 @@ class _Reader:
         if key is _MERGE:
             return key
         if not isinstance(key, str):
-            found = "a list or mapping" if place.text is None else place.text or "nothing"
+            found = "a list or mapping" if place.text is None else cropped(place.text) or "nothing"
             self._fault(place, f"a key must be a text; found {found}; put it in quotes")
             return _BAD_KEY
         if key in container:
             first = container.keys_at[key].line
-            self._fault(place, f"duplicate key '{key}'; it stands in line {first} already")
+            self._fault(place, f"duplicate key '{cropped(key)}'; it stands in line {first} already")
             return _BAD_KEY
         return key
 
@@ -236,7 +241,7 @@ class _Reader:
 
     def _refuse_tag(self, tag: str, place: Place) -> None:
         shown = tag.replace(_TAG_PREFIX, "!!")
-        self._fault(place, f"the tag {shown} is not allowed; write a plain value")
+        self._fault(place, f"the tag {cropped(shown)} is not allowed; write a plain value")
 
     def _place(self, event: Any, text: str | None) -> Place:
         start, end = event.start_mark, event.end_mark

@@ -12,6 +12,7 @@ from queuectl.specs.places import Place
 MAX_FAULTS_SHOWN = 200
 """Of one file."""
 MAX_LINE_SHOWN = 110
+MAX_FOUND_SHOWN = 40
 MARGIN = 6
 
 
@@ -58,11 +59,16 @@ def visible(text: str) -> str:
     return "".join(_visible_character(character) for character in text)
 
 
+def cropped(text: str) -> str:
+    """The beginning of a text that was found, on one line."""
+    return visible(text if len(text) <= MAX_FOUND_SHOWN else text[:MAX_FOUND_SHOWN] + "…")
+
+
 def _render(fault: Fault) -> str:
     if fault.place is None:
-        return f"{visible(fault.file)}: {fault.message}"
+        return f"{visible(fault.file)}: {visible(fault.message)}"
     source, line, column, width, _ = fault.place
-    head = f"{visible(source.name)}:{line}:{column}: {fault.message}"
+    head = f"{visible(source.name)}:{line}:{column}: {visible(fault.message)}"
     lines = source.text.split("\n", line)
     text = lines[line - 1].rstrip("\r") if line <= len(lines) else ""
     if not fault.quote or not text.strip():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import time
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from queuectl.specs.places import Place, Source
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 DEFAULTS_STEM = "_defaults"
 MAX_BYTES = 1 << 20
+MAX_FOLDERS_DEEP = 100
+SETTLED_S = 0.02
+"""A file that was changed less long ago may be half-written: it is read twice."""
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -50,11 +55,12 @@ def find(paths: Sequence[Path]) -> Found:
     found = Found()
     for given in paths:
         path = Path(os.path.abspath(given))  # noqa: PTH100  resolve() would follow links
-        if path.is_dir():
+        problem = _missing(path)
+        if problem:
+            found.faults.append(Fault(str(given), None, problem))
+        elif path.is_dir():
             root = SpecFile(path, str(given), path.name or "/")
             _search(root, path.resolve(), found)
-        elif not os.path.lexists(path):
-            found.faults.append(Fault(str(given), None, "no such file or folder"))
         else:
             _add_file(path, given, found)
     return found
@@ -63,9 +69,13 @@ def find(paths: Sequence[Path]) -> Found:
 def read_bytes(file: SpecFile) -> bytes | Fault:
     """What is in a spec file, or why it can't be read."""
     try:
+        str(file.path).encode()
+    except UnicodeEncodeError:
+        return Fault(file.name, None, "has a path that is not UTF-8; rename it")
+    try:
         return _read_bytes(file.path)
     except OSError as error:
-        return Fault(file.name, None, f"can't be read: {(error.strerror or str(error)).lower()}")
+        return Fault(file.name, None, f"can't be read: {_reason(error)}")
     except ValueError as error:
         return Fault(file.name, None, str(error))
 
@@ -74,10 +84,22 @@ def text_of(file: SpecFile, data: bytes) -> Source | Fault:
     """The text of a spec file that holds `data`, or why it is none."""
     if data.startswith(_UTF_16):
         return Fault(file.name, None, "is UTF-16; save it as UTF-8")
+    data = data.removeprefix(BOM_UTF8)
     try:
-        return Source(file.name, file.label, file.path, data.decode("utf-8-sig"))
+        return Source(file.name, file.label, file.path, data.decode())
     except UnicodeDecodeError as error:
         return _not_utf8(file, data, error)
+
+
+def _missing(path: Path) -> str | None:
+    """Why there is nothing at a path that was given; what can't be looked at is not said to be gone."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None if path.is_symlink() else "no such file or folder"
+    except OSError as error:
+        return f"can't be read: {_reason(error)}"
+    return None
 
 
 def _add_file(path: Path, given: Path, found: Found) -> None:
@@ -98,13 +120,16 @@ def _below(folder: SpecFile, name: str) -> SpecFile:
     return SpecFile(folder.path / name, str(Path(folder.name, name)), f"{folder.label}/{name}")
 
 
-def _search(folder: SpecFile, root: Path, found: Found) -> None:
+def _search(folder: SpecFile, root: Path, found: Found, depth: int = 0) -> None:
+    if depth > MAX_FOLDERS_DEEP:
+        message = f"folders are nested more than {MAX_FOLDERS_DEEP} deep"
+        found.faults.append(Fault(folder.name, None, message))
+        return
     try:
         with os.scandir(folder.path) as entries:
             listed = sorted(entries, key=_defaults_then_files)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        found.faults.append(Fault(folder.name, None, f"the folder can't be read: {reason}"))
+        found.faults.append(Fault(folder.name, None, f"the folder can't be read: {_reason(error)}"))
         return
     for entry in listed:
         if entry.name.startswith("."):
@@ -114,8 +139,8 @@ def _search(folder: SpecFile, root: Path, found: Found) -> None:
         if problem:
             found.faults.append(Fault(file.name, None, problem))
         elif entry.is_dir(follow_symlinks=False):
-            _search(file, root, found)
-        elif file.path.suffix in SUFFIXES and not entry.is_dir():
+            _search(file, root, found, depth + 1)
+        elif file.path.suffix in SUFFIXES and not _leads_to_folder(entry):
             found.files.setdefault(file.path, file)
         else:
             found.ignored.append(file.name)
@@ -129,7 +154,7 @@ def _problem(entry: os.DirEntry[str], path: Path, root: Path) -> str | None:
     """Why an entry of a folder can be neither read nor passed over."""
     suffix = path.suffix
     if suffix not in SUFFIXES:
-        if suffix.lower() in SUFFIXES and not entry.is_dir():
+        if suffix.lower() in SUFFIXES and not _leads_to_folder(entry):
             return f"expected the ending {suffix.lower()}; found {suffix}; rename the file"
         return None
     if entry.is_dir(follow_symlinks=False):
@@ -137,6 +162,10 @@ def _problem(entry: os.DirEntry[str], path: Path, root: Path) -> str | None:
     if entry.is_symlink():
         return _link_problem(path, root)
     return None
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    return os.path.isdir(entry.path)  # noqa: PTH112  entry.is_dir() raises for a link that can't be followed
 
 
 def _link_problem(path: Path, root: Path) -> str | None:
@@ -150,6 +179,25 @@ def _link_problem(path: Path, root: Path) -> str | None:
 
 
 def _read_bytes(path: Path) -> bytes:
+    """What is in a file; ValueError for what is no small regular file, or is written to meanwhile.
+
+    A write is no single instant: its first part may be there alone for a while, or beside the end of what was there.
+    """
+    data, changed_at = _read_once(path)
+    unsettled = SETTLED_S - abs(time.time() - changed_at)
+    if unsettled > 0:
+        time.sleep(unsettled)
+        if _read_once(path) != (data, changed_at):
+            raise _WrittenToError
+    return data
+
+
+class _WrittenToError(ValueError):
+    def __init__(self) -> None:
+        super().__init__("was written to while it was read; run the command again")
+
+
+def _read_once(path: Path) -> tuple[bytes, float]:
     descriptor = os.open(path, _OPEN)  # not blocking: opening a FIFO would wait for its writer
     try:
         before = os.fstat(descriptor)
@@ -165,8 +213,8 @@ def _read_bytes(path: Path) -> bytes:
         after.st_size,
         after.st_mtime_ns,
     ):
-        raise ValueError("was written to while it was read; run the command again")
-    return data
+        raise _WrittenToError
+    return data, after.st_mtime
 
 
 def _chunks(descriptor: int) -> Iterator[bytes]:
@@ -176,8 +224,12 @@ def _chunks(descriptor: int) -> Iterator[bytes]:
         yield chunk
 
 
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
 def _not_utf8(file: SpecFile, data: bytes, error: UnicodeDecodeError) -> Fault:
-    before = data[: error.start].decode("utf-8-sig")
-    source = Source(file.name, file.label, file.path, data.decode("utf-8-sig", "replace"))
+    before = data[: error.start].decode()
+    source = Source(file.name, file.label, file.path, data.decode(errors="replace"))
     place = Place(source, before.count("\n") + 1, len(before) - before.rfind("\n"), 1)
     return fault_at(place, f"expected UTF-8; found the byte 0x{data[error.start]:02X}")

@@ -161,7 +161,10 @@ class _Loading:
             defaults = self._ready_defaults(_sound(own, found, ("defaults",)), source, defaults)
         if not isinstance(jobs, PlacedDict):
             return
+        enough = len(self.faults) + MAX_FAULTS_SHOWN
         for name, fields in jobs.items():
+            if len(self.faults) >= enough:
+                return  # no more of one file are shown, and to find them may take its time
             if isinstance(fields, PlacedDict):
                 self._add_job(_sound(fields, found, ("jobs", name)), name, jobs.keys_at[name], defaults)
 

@@ -24,9 +24,10 @@ def resolve(text: str) -> str | int | float | bool | None:
         return _WORDS[text]
     if text[0] not in "+-.0123456789":
         return text
-    if _INTEGER.fullmatch(text):
-        if len(text) > MAX_DIGITS:
-            raise ValueError(f"a number of {len(text):,} digits is too long")
+    is_integer = _INTEGER.fullmatch(text)
+    if len(text) > MAX_DIGITS and (is_integer or _FLOAT.fullmatch(text)):
+        raise ValueError(f"a number of {len(text):,} digits is too long")
+    if is_integer:
         return int(text[2:], _BASES[text[:2]]) if text[:2] in _BASES else int(text)
     if _FLOAT.fullmatch(text):
         number = float(text)

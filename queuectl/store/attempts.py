@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from queuectl.model.job import Attempt
-from queuectl.model.states import Outcome
 from queuectl.store.database import Database, Row
+from queuectl.store.rows import damaged, readable
 
 
 class Attempts:
@@ -17,7 +19,7 @@ class Attempts:
 
     def of_job(self, job_id: int) -> Sequence[Attempt]:
         """Return the attempts of a job, oldest first."""
-        return [_attempt(row) for row in self._db.run("attempts_of_job", job_id=job_id)]
+        return readable(self._db, self._db.run("attempts_of_job", job_id=job_id), _attempt)
 
     def get(self, job_id: int, number: int) -> Attempt | None:
         """Return one attempt."""
@@ -26,7 +28,7 @@ class Attempts:
 
     def running_of_worker(self, worker: str) -> Sequence[Attempt]:
         """Return the attempts that a worker holds, by job."""
-        return [_attempt(row) for row in self._db.run("running_attempts_of_worker", worker=worker)]
+        return readable(self._db, self._db.run("running_attempts_of_worker", worker=worker), _attempt)
 
     def record_pid(self, job_id: int, number: int, *, worker: str, pid: int, pid_mark: str) -> None:
         """Note which process an attempt runs in, so that what is left of it can be found."""
@@ -34,24 +36,12 @@ class Attempts:
 
 
 def _attempt(row: Row) -> Attempt:
-    return Attempt(
-        job_id=row["job_id"],
-        number=row["number"],
-        worker=row["worker_id"],
-        host=row["host"],
-        pid=row["pid"],
-        pid_mark=row["pid_mark"],
-        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
-        exit_code=row["exit_code"],
-        signal=row["signal"],
-        error=row["error"],
-        started_at=row["started_at"],
-        finished_at=row["finished_at"],
-        duration_ms=row["duration_ms"],
-        output=row["output"] or b"",
-        output_bytes=row["output_bytes"],
-        output_file=row["output_file"],
-        truncated=bool(row["truncated"]),
-        cpu_ms=row["cpu_ms"],
-        max_rss_kib=row["max_rss_kib"],
-    )
+    changed = {
+        "worker": row["worker_id"],
+        "output": row["output"] or b"",
+        "truncated": bool(row["truncated"]),
+    }
+    try:
+        return msgspec.convert(row | changed, Attempt)
+    except ValueError as error:
+        raise damaged(f"attempt {row['number']} of job {row['job_id']}", error) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -25,6 +26,10 @@ class Database(Protocol):
 
     location: str
     """Path or URL, as it may be shown."""
+    remarks: list[str]
+    """What people should know since it was opened."""
+    on_damage: Callable[[str], object]
+    """Called with each row that can't be read where several are asked for: it is left out, the others are not."""
 
     def run(self, query: str, /, **parameters: Any) -> list[Row]:
         """Run a statement of `sql/*.sql` by name and fetch all it returns.
@@ -56,6 +61,14 @@ class Database(Protocol):
         """Tell whether this is still the queue that others find under its name: not moved, replaced or deleted."""
         ...
 
+    def is_newer(self) -> bool:
+        """Tell whether a newer queuectl has changed the schema since the queue was opened."""
+        ...
+
+    def log_bytes(self) -> int:
+        """Return the size of the write-ahead log, which grows while somebody reads for long; 0 where there is none."""
+        ...
+
     def backup(self, path: str) -> None:
         """Copy the whole queue, as of one instant, to a new file."""
         ...
@@ -63,3 +76,10 @@ class Database(Protocol):
     def close(self) -> None:
         """Let go of the database; open transactions are rolled back."""
         ...
+
+
+def log_warning(text: str) -> None:
+    """Log a warning: what is done with one where nobody says otherwise."""
+    import logging  # noqa: PLC0415  10 ms, and mostly there is none
+
+    logging.getLogger("queuectl").warning("%s", text)

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from queuectl.model.fire import Fire
-from queuectl.model.states import FireOutcome
 from queuectl.store.database import Database, Row
+from queuectl.store.rows import damaged, readable
 
 _EVER = -(2**63)
 
@@ -63,7 +63,7 @@ class Fires:
         """Enter a stretch; where the spec's latest row is a stretch of the same outcome, that one grows."""
         with self._db.transaction():
             rows = self._db.run("latest_fire", spec=fire.spec)
-            latest = _fire(rows[0]) if rows else None
+            latest = next(iter(readable(self._db, rows, _fire)), None)
             if latest and latest.outcome == fire.outcome and latest.due_at < fire.due_at:
                 self._db.run(
                     "extend_fire",
@@ -86,11 +86,14 @@ class Fires:
         if since is not None and len(rows) < limit:  # what began before comes last
             stretches = self._db.run("stretches_since", spec=spec, since=since)
             rows += sorted(stretches, key=lambda row: (-row["due_at"], row["spec"]))[: limit - len(rows)]
-        return [_fire(row) for row in rows]
+        return readable(self._db, rows, _fire)
 
 
 def _fire(row: Row) -> Fire:
-    return Fire(**{**row, "outcome": FireOutcome(row["outcome"])})
+    try:
+        return msgspec.convert(row, Fire)
+    except ValueError as error:
+        raise damaged(f"fire {row['due_at']} of spec {row['spec']}", error) from None
 
 
 def _json(value: Any) -> str:

@@ -76,7 +76,7 @@ class History:
         kept = [
             (row["name"], JobState(state), keep.count)
             for row in rows
-            for state, keep in msgspec.json.decode(row["body"], type=_Body).keep.items()
+            for state, keep in _kept_by(row["body"]).items()
             if keep.count is not None
         ]
         return kept, bool(self._looked_at)
@@ -90,6 +90,13 @@ class History:
         if keep.count is not None:
             return len(self._db.run("forget_surplus_fires", count=keep.count, limit=limit))
         return len(self._db.run("forget_fires_before", before=now - (keep.for_ms or 0), limit=limit))
+
+
+def _kept_by(body: str) -> Mapping[str, Keep]:
+    try:
+        return msgspec.json.decode(body, type=_Body).keep
+    except ValueError:  # damaged: what it kept stays until it can be read
+        return {}
 
 
 def _ids(rows: Sequence[Row]) -> Sequence[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -12,13 +12,14 @@ import msgspec
 from queuectl.model.errors import StoreInvalidError
 from queuectl.model.job import AttemptEnd, Job, NewJob
 from queuectl.model.spec import JobSpec, Keep
-from queuectl.model.states import BlockedBy, JobState
+from queuectl.model.states import JobState
 from queuectl.model.transition import Transition
 from queuectl.rules.gate import gate_of
 from queuectl.rules.rates import after_start, allowed
 from queuectl.store.database import Database, Row
 from queuectl.store.flows import Flows
 from queuectl.store.listing import ANY_JOB, JobFilter, newest
+from queuectl.store.rows import damaged, readable
 
 QUARANTINED_FROM = 2
 """A job whose worker died under it this often runs alone."""
@@ -28,6 +29,7 @@ STATEMENT_JOBS = 500
 """How many jobs one statement puts in at most."""
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(JobSpec).decode
 
 
 class Jobs:
@@ -90,22 +92,22 @@ class Jobs:
 
     def list(self, wanted: JobFilter = ANY_JOB, *, limit: int = 100) -> list[Job]:
         """Return jobs, newest first."""
-        return [_job(row) for row in newest(self._db, wanted, limit=limit)]
+        return readable(self._db, newest(self._db, wanted, limit=limit), _job)
 
     def open_of_spec(self, spec: str) -> Sequence[Job]:
         """Return the jobs of a spec that aren't final, oldest first."""
-        return [_job(row) for row in self._db.run("open_jobs_of_spec", spec=spec)]
+        return readable(self._db, self._db.run("open_jobs_of_spec", spec=spec), _job)
 
     def of_flow(self, flow: int) -> Sequence[Job]:
         """Return the jobs of a flow, oldest first."""
-        return [_job(row) for row in self._db.run("jobs_of_flow", flow=flow)]
+        return readable(self._db, self._db.run("jobs_of_flow", flow=flow), _job)
 
     def in_the_way_of(self, spec: str) -> Sequence[Job]:
         """Return the open jobs of a spec, and of the flow that its latest job is in where anything happens there.
 
         Oldest first, but what waits for its needs before all others.
         """
-        return [_job(row) for row in self._db.run("jobs_in_the_way", spec=spec)]
+        return readable(self._db, self._db.run("jobs_in_the_way", spec=spec), _job)
 
     def counts(self) -> dict[JobState, int]:
         """Return how many jobs each state has; all states are there."""
@@ -123,25 +125,27 @@ class Jobs:
         return mean
 
     def claim(
-        self, *, worker: str, host: str, queues: Sequence[str], outputs: Sequence[str], idle: bool, now: int
+        self,
+        *,
+        worker: str,
+        host: str,
+        queues: Sequence[str],
+        outputs: Sequence[str],
+        idle: bool,
+        now: int,
+        may_overtake: Callable[[int], bool] = lambda _: True,
     ) -> Sequence[Job]:
         """Pending → processing, by priority then age; each with a new attempt. `queues` empty: all.
 
         `outputs` are names of files that nothing writes to: as many jobs are claimed at most, and their attempts
-        write to them in that order. A job that two workers died under is claimed by an idle worker only, and alone.
-        One whose row is damaged goes to the DLQ.
+        write to them in that order. A job that two workers died under is claimed by an idle worker only, and alone;
+        where the worker is busy and it is that job's turn, `may_overtake` (job id) tells whether others are claimed
+        before it. One whose row is damaged goes to the DLQ.
         """
         with self._db.transaction():
-            found = self._claimable(queues, len(outputs), quarantined=idle, now=now)
-            if found and found[0]["losses"] >= QUARANTINED_FROM:
-                found = found[:1]
-            elif any(row["losses"] >= QUARANTINED_FROM for row in found):
-                found = self._claimable(queues, len(outputs), quarantined=False, now=now)
-            rows = [
-                row for one in found for row in self._db.run("claim", id=one["id"], worker=worker, now=now)
-            ]
+            found = self._next_in_turn(queues, len(outputs), idle, may_overtake, now)
             self._note_starts(found, now)
-            jobs = list(self._undamaged(rows, now))
+            jobs = [job for one in found if (job := self._claim(one["id"], worker, now))]
             for job, output in zip(jobs, outputs, strict=False):
                 self._db.run(
                     "start_attempt",
@@ -203,6 +207,19 @@ class Jobs:
                 )
         return bool(held)
 
+    def bury(self, job_id: int, *, reason: str, now: int) -> None:
+        """Processing → dead, without looking at the rest of its row: that can't be read."""
+        with self._db.transaction():
+            self._settle(self._db.run("bury", id=job_id, reason=reason, now=now), JobState.DEAD, now)
+
+    def bury_all_of(self, worker: str, *, now: int) -> Sequence[int]:
+        """Processing → dead: what a dead worker held and could not be returned, because it can't be read."""
+        reason = "damaged in the database: its worker died, and it can't be returned"
+        with self._db.transaction():
+            buried = self._db.run("bury_all_of_worker", worker=worker, reason=reason, now=now)
+            self._settle(buried, JobState.DEAD, now)
+        return [row["id"] for row in buried]
+
     def promote(self, *, now: int, limit: int = 1000) -> Sequence[int]:
         """Scheduled or failed → pending, where due; blocked → pending, where the way is free. Returns the ids."""
         with self._db.transaction():
@@ -210,19 +227,26 @@ class Jobs:
         return [row["id"] for row in moved]
 
     def bring_back(self, *, now: int) -> int:
-        """Failed stays, but waits from now on, where it failed in what is the future by now. Returns how many."""
+        """Blocked, scheduled and failed stay, but wait from now on where they began in what is the future by now.
+
+        A due time that was asked for as such stays as it is. Returns how many.
+        """
         return len(self._db.run("bring_back", now=now))
 
     def expire(self, *, now: int, limit: int = 1000) -> Sequence[int]:
         """Blocked or pending → cancelled: too late to start. Its fire is recorded as expired. Returns the ids."""
         reason = "expired: could not start within its spec's start_within"
         with self._db.transaction():
-            expired = [_job(row) for row in self._db.run("expire", now=now, reason=reason, limit=limit)]
-            for job in expired:
-                self._settle_one(job.id, job.flow, JobState.CANCELLED, now)
-                self._keep_as_own_spec_says(job, now)
-                self._db.run("expire_fire", job_id=job.id, reason=reason)
-        return [job.id for job in expired]
+            expired = [
+                (row["id"], row["flow"])
+                for row in self._db.run("expire", now=now, reason=reason, limit=limit)
+            ]
+            for job_id, flow in expired:
+                self._settle_one(job_id, flow, JobState.CANCELLED, now)
+                for job in readable(self._db, self._db.run("job", id=job_id), _job):
+                    self._keep_as_own_spec_says(job, now)
+                self._db.run("expire_fire", job_id=job_id, reason=reason)
+        return [job_id for job_id, _ in expired]
 
     def cancel(self, job_id: int, *, reason: str, now: int) -> Job | None:
         """Waiting → cancelled; processing → still processing, and its worker is asked to stop it.
@@ -297,8 +321,10 @@ class Jobs:
         never = [(one, job_id) for one in self._flows.settle(job_id, state, now=now)]
         for one, cause in never:  # it grows: those that need one which never runs never run either
             reason = f"not needed: job {cause} has {'completed' if cause == job_id else 'not run'}"
-            for row in self._db.run("cancel_waiting", id=one, reason=reason, now=now):
-                self._keep_as_own_spec_says(_job(row), now)
+            for job in readable(
+                self._db, self._db.run("cancel_waiting", id=one, reason=reason, now=now), _job
+            ):
+                self._keep_as_own_spec_says(job, now)
                 self._flows.settle(one, JobState.CANCELLED, now=now)
                 never += [(user, one) for user in self._flows.users_left(one)]
 
@@ -312,6 +338,24 @@ class Jobs:
         keep = _own_keep(job, job.state)
         if keep is not None:
             self._db.run("keep_as_own_spec_says", id=job.id, purge_at=_purge_at(keep, now))
+
+    def _next_in_turn(
+        self,
+        queues: Sequence[str],
+        limit: int,
+        idle: bool,
+        may_overtake: Callable[[int], bool],
+        now: int,
+    ) -> Sequence[Row]:
+        found = self._claimable(queues, limit, quarantined=True, now=now)
+        if all(row["losses"] < QUARANTINED_FROM for row in found):
+            return found
+        if found[0]["losses"] >= QUARANTINED_FROM:
+            if idle:
+                return found[:1]
+            if not may_overtake(found[0]["id"]):
+                return []
+        return self._claimable(queues, limit, quarantined=False, now=now)
 
     def _claimable(self, queues: Sequence[str], limit: int, *, quarantined: bool, now: int) -> Sequence[Row]:
         rows = [
@@ -336,13 +380,19 @@ class Jobs:
                 queue["next_us"] = after_start(queue["next_us"], now, queue["interval_us"])
                 self._db.run("set_rate_of_queue", name=queue["name"], next_us=queue["next_us"])
 
-    def _undamaged(self, rows: Sequence[Row], now: int) -> Iterator[Job]:
-        for row in rows:
-            try:
-                yield _job(row)
-            except StoreInvalidError as error:
-                buried = self._db.run("bury_damaged", id=row["id"], reason=str(error), now=now)
-                self._settle(buried, JobState.DEAD, now)
+    def _claim(self, job_id: int, worker: str, now: int) -> Job | None:
+        """None for a job whose row is damaged: it goes to the DLQ."""
+        try:
+            rows = self._db.run("claim", id=job_id, worker=worker, now=now)
+            if rows:
+                return _job(rows[0])
+            self._db.run("reindex_jobs")  # else what only an index holds for pending is found again and again
+            error = damaged(f"job {job_id}", ValueError("it is not in the state that an index says"))
+        except StoreInvalidError as found:
+            error = found if str(found).startswith(f"job {job_id} ") else damaged(f"job {job_id}", found)
+            self.bury(job_id, reason=str(error), now=now)
+        self._db.on_damage(str(error))
+        return None
 
 
 def as_made(new: NewJob, job_id: int, now: int) -> Job:
@@ -462,32 +512,6 @@ def _first(rows: Sequence[Row]) -> Job | None:
 
 def _job(row: Row) -> Job:
     try:
-        frozen = msgspec.json.decode(row["frozen"], type=JobSpec)
-        state = JobState(row["state"])
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise StoreInvalidError(
-            f"job {row['id']} is damaged in the database: {error}; restore a backup"
-        ) from None
-    return Job(
-        id=row["id"],
-        key=row["key"],
-        spec=row["spec"],
-        spec_version=row["spec_version"],
-        frozen=frozen,
-        state=state,
-        run_at=row["run_at"],
-        expires_at=row["expires_at"],
-        fire_at=row["fire_at"],
-        attempt=row["attempt"],
-        failures=row["failures"],
-        losses=row["losses"],
-        reason=row["reason"],
-        exit_code=row["exit_code"],
-        worker=row["worker_id"],
-        cancel_requested_at=row["cancel_requested_at"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        finished_at=row["finished_at"],
-        flow=row["flow"],
-        blocked_by=row["blocked_by"] and BlockedBy(row["blocked_by"]),
-    )
+        return msgspec.convert(row | {"frozen": _decode(row["frozen"]), "worker": row["worker_id"]}, Job)
+    except ValueError as error:
+        raise damaged(f"job {row['id']}", error) from None

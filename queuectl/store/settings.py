@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from queuectl.store.database import Database
+from queuectl.store.database import Database, Row
+from queuectl.store.rows import damaged, readable
 
 
 class Settings:
@@ -13,7 +14,7 @@ class Settings:
 
     def all(self) -> dict[str, str]:
         """Return what is set."""
-        return {row["key"]: row["value"] for row in self._db.run("settings")}
+        return dict(readable(self._db, self._db.run("settings"), _setting))
 
     def set(self, key: str, value: str) -> None:
         """Set a key, or replace it."""
@@ -26,3 +27,10 @@ class Settings:
     def reset(self) -> int:
         """Forget all keys. Returns how many there were."""
         return len(self._db.run("forget_settings"))
+
+
+def _setting(row: Row) -> tuple[str, str]:
+    key, value = row["key"], row["value"]
+    if not isinstance(key, str) or not isinstance(value, str):
+        raise damaged(f"setting {key!r}", ValueError("it is no text"), "`queuectl config unset` forgets it")
+    return key, value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import builtins
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,8 +14,11 @@ from queuectl.model.job import NewJob
 from queuectl.model.spec import JobSpec
 from queuectl.store.database import Database, Row
 from queuectl.store.jobs import gate_columns
+from queuectl.store.rows import damaged, readable
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(JobSpec).decode
+_WAY_OUT = "it makes no jobs until its file is applied again"
 _decode_places = msgspec.json.Decoder(tuple[tuple[str, int, int], ...]).decode
 
 
@@ -37,6 +41,8 @@ class Advance(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     next_fire_at: int | None
     fired_at: int | None
     """The latest instant that made a job; None: none did."""
+    anchor: int | None = None
+    """From where `every` counts anew; None: from where it did."""
 
 
 class RememberedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,10 +63,10 @@ class Specs:
 
     def list(self, *, pruned: bool = False) -> list[StoredSpec]:
         """Return the specs by name; with `pruned` also those that are gone."""
-        return [_stored(row) for row in self._db.run("all_specs" if pruned else "specs")]
+        return self._read(self._db.run("all_specs" if pruned else "specs"))
 
     def get(self, name: str) -> StoredSpec | None:
-        """Return a spec, pruned ones too."""
+        """Return a spec, pruned ones too; of a damaged one `damage` says so."""
         rows = self._db.run("spec", name=name)
         return _stored(rows[0]) if rows else None
 
@@ -134,15 +140,18 @@ class Specs:
 
     def due(self, *, now: int, limit: int = 1000) -> Sequence[StoredSpec]:
         """Return the specs whose next fire (jitter included) is due, longest due first."""
-        return [_stored(row) for row in self._db.run("due_specs", now=now, limit=limit)]
+        return self._read(self._db.run("due_specs", now=now, limit=limit))
 
     def coming(self, limit: int) -> Sequence[StoredSpec]:
         """Return the specs that fire next, soonest first."""
-        return [_stored(row) for row in self._db.run("next_fires", limit=limit)]
+        return self._read(self._db.run("next_fires", limit=limit))
 
-    def far(self, *, beyond: int, after: str, limit: int) -> Sequence[StoredSpec]:
-        """Return the specs that are due later than `beyond`, by name, from the one behind `after` on."""
-        return [_stored(row) for row in self._db.run("far_specs", beyond=beyond, after=after, limit=limit)]
+    def far(self, *, now: int, beyond: int, after: str, limit: int) -> Sequence[StoredSpec]:
+        """Return the specs that are due later than `beyond`, or further off than the interval that they count in.
+
+        By name, from the one behind `after` on.
+        """
+        return self._read(self._db.run("far_specs", now=now, beyond=beyond, after=after, limit=limit))
 
     def advance(
         self,
@@ -186,10 +195,7 @@ class Specs:
 
     def files(self) -> Sequence[RememberedFile]:
         """Return what is remembered of spec files."""
-        return [
-            RememberedFile(path=row["path"], digest=row["digest"], specs=_decode_places(row["specs"]))
-            for row in self._db.run("spec_files")
-        ]
+        return readable(self._db, self._db.run("spec_files"), _file)
 
     def remember_files(self, files: Collection[RememberedFile], *, source: str) -> None:
         """Remember what files of a source said when they were read."""
@@ -229,7 +235,15 @@ class Specs:
 
     def below(self, name: str) -> Sequence[StoredSpec]:
         """Return the specs that need this one, directly or not."""
-        return [_stored(row) for row in self._db.run("specs_below", name=name)]
+        return self._read(self._db.run("specs_below", name=name))
+
+    def _read(self, rows: Iterable[Row]) -> builtins.list[StoredSpec]:
+        """A spec whose body can't be read is there all the same, and says so; it runs nothing."""
+        specs = readable(self._db, rows, _stored)
+        for stored in specs:
+            if stored.damage:
+                self._db.on_damage(stored.damage)
+        return specs
 
     def _told(self, rows: Sequence[Row]) -> bool:
         if rows:
@@ -239,11 +253,9 @@ class Specs:
 
 def _spec(name: str, body: str) -> JobSpec:
     try:
-        return msgspec.json.decode(body, type=JobSpec)
-    except msgspec.MsgspecError as error:
-        raise StoreInvalidError(
-            f"spec {name} is damaged in the database: {error}; apply its file again"
-        ) from None
+        return _decode(body)
+    except ValueError as error:
+        raise damaged(f"spec {name}", error, _WAY_OUT) from None
 
 
 def _columns(new: NewJob) -> tuple[Any, ...]:
@@ -270,8 +282,26 @@ def _json(value: Any) -> str:
 
 
 def _stored(row: Row) -> StoredSpec:
-    kept = {key: value for key, value in row.items() if key not in {"name", "body", "orphaned"}}
-    return StoredSpec(spec=_spec(row["name"], row["body"]), orphaned=bool(row["orphaned"]), **kept)
+    spec, damage = JobSpec(name=row["name"], command=(), paused=True), None
+    try:
+        spec = _spec(row["name"], row["body"])
+    except StoreInvalidError as error:
+        damage = str(error)
+    try:
+        return msgspec.convert(
+            row | {"spec": spec, "orphaned": bool(row["orphaned"]), "damage": damage}, StoredSpec
+        )
+    except ValueError as error:
+        raise damaged(f"spec {row['name']}", error) from None
+
+
+def _file(row: Row) -> RememberedFile:
+    try:
+        return msgspec.convert(row | {"specs": _decode_places(row["specs"])}, RememberedFile)
+    except ValueError as error:
+        raise damaged(
+            f"what was remembered of the file {row['path']}", error, "`apply` reads it again"
+        ) from None
 
 
 def _boolean(value: int | None) -> bool | None:

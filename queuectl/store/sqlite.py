@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import os
-import stat
-import struct
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from queuectl.model.errors import (
-    ConflictError,
-    StoreBusyError,
-    StoreFullError,
-    StoreInvalidError,
-    StoreUnavailableError,
-)
-from queuectl.store.database import Row
-from queuectl.store.migrations import APPLICATION_ID, LATEST, migrate, schema_version
-from queuectl.store.private import make_private_folder
+from queuectl.model.errors import ConflictError, StoreInvalidError
+from queuectl.store.database import Row, log_warning
+from queuectl.store.migrations import LATEST, migrate, schema_version
+from queuectl.store.newborn import sync
+from queuectl.store.opening import build, check_version, look, refuse_network, remarks
 from queuectl.store.queries import queries
+from queuectl.store.sqlite_errors import telling, told
 from queuectl.store.wake import Listener, WakeSockets
 
 LOCK_WAIT_MS = 10_000
 """How long a command waits for another writer."""
 SHORTEST_STEP_S = 0.0001
 LONGEST_STEP_S = 0.005
-
-_MAGIC = b"SQLite format 3\0"
-_HEADER_BYTES = 100
+WAL_KEPT_BYTES = 64 << 20
+"""To what the write-ahead log shrinks again when it has grown larger, under somebody who read for long."""
 
 
 class SqliteDatabase:
@@ -47,7 +41,11 @@ class SqliteDatabase:
         self._depth = 0
         self._announced = False
         self._wake_sockets: WakeSockets | None = None
+        self._process = os.getpid()
         self._identity = _identity(location)
+        self._log_identity: tuple[int, int] | None = None
+        self.remarks: list[str] = []
+        self.on_damage: Callable[[str], object] = log_warning
 
     @classmethod
     def open(cls, path: Path, *, create: bool, durability: str = "full") -> SqliteDatabase | None:
@@ -56,20 +54,46 @@ class SqliteDatabase:
         Raises StoreInvalidError for anything that is no queue of this or an older version; its bytes stay as
         they are. Raises StoreUnavailableError where the file can't be reached.
         """
-        with _telling(str(path)):
-            if not _look(path):
+        with telling(str(path)):
+            refuse_network(path)
+            if not look(path):
                 if not create:
                     return None
-                _build(path)
+                build(path)
             connection = _connect(path)
             try:
-                _check_version(connection, path)
+                check_version(connection, path)
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute(f"PRAGMA synchronous={'NORMAL' if durability == 'normal' else 'FULL'}")
+                connection.execute(f"PRAGMA journal_size_limit={WAL_KEPT_BYTES}")
+                said: list[str] = []
+                migrate(connection, before=lambda version: said.append(_keep_as_it_was(path, version)))
                 connection.execute("PRAGMA foreign_keys=ON")
-                migrate(connection)
                 # Else each RETURNING writes a temporary file. After the migration, which may sort a whole table.
                 connection.execute("PRAGMA temp_store=MEMORY")
+            except BaseException:
+                connection.close()
+                raise
+            database = cls(connection, str(path))
+            database.remarks += [*remarks(path), *said]
+            return database
+
+    @classmethod
+    def open_to_look(cls, path: Path) -> SqliteDatabase | None:
+        """Open the queue at `path` for reading; nothing is made or changed. None: it is missing.
+
+        Raises as `open` does. What others write meanwhile is seen only where the queue is in use already.
+        """
+        with telling(str(path)):
+            if not look(path):
+                return None
+            # Without its log nobody has it open, and a reader would make one and leave it behind.
+            alone = not path.with_name(path.name + "-wal").exists()
+            name = f"{path.as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+            connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+            try:
+                connection.set_busy_handler(_patience(LOCK_WAIT_MS))
+                check_version(connection, path)
             except BaseException:
                 connection.close()
                 raise
@@ -84,17 +108,21 @@ class SqliteDatabase:
 
     def run(self, query: str, /, **parameters: Any) -> list[Row]:
         """See Database.run."""
+        self._check_process()
         try:
             cursor = self._connection.execute(self._statements[query], parameters)
-            first = next(cursor, None)
-            if first is None:
-                return []
-            names = self._columns.get(query, ())
-            if len(names) != len(first):  # not asked for yet, or a column has come since
-                names = self._columns[query] = tuple([column[0] for column in cursor.get_description()])
-            return [dict(zip(names, row, strict=True)) for row in (first, *cursor)]
+            try:
+                first = next(cursor, None)
+                if first is None:
+                    return []
+                names = self._columns.get(query, ())
+                if len(names) != len(first):  # not asked for yet, or a column has come since
+                    names = self._columns[query] = _names(cursor)
+                return [dict(zip(names, row, strict=True)) for row in (first, *cursor)]
+            except UnicodeDecodeError:
+                return self._run_damaged(query, parameters, cursor)
         except (apsw.Error, OSError) as error:
-            raise _told(error, self.location) from None
+            raise self._told(error) from None
 
     def transaction(self) -> AbstractContextManager[None]:
         """See Database.transaction."""
@@ -117,12 +145,29 @@ class SqliteDatabase:
 
     def in_place(self) -> bool:
         """See Database.in_place."""
-        return _identity(self.location) == self._identity
+        if _identity(self.location) != self._identity:
+            return False
+        log = _identity(self.location + "-wal")  # not there before the first statement
+        self._log_identity = self._log_identity or log
+        return log == self._log_identity
+
+    def is_newer(self) -> bool:
+        """See Database.is_newer."""
+        with telling(self.location):
+            return schema_version(self._connection) > LATEST
+
+    def log_bytes(self) -> int:
+        """See Database.log_bytes."""
+        try:
+            return os.stat(self.location + "-wal").st_size  # noqa: PTH116  not always a path
+        except OSError:
+            return 0
 
     def backup(self, path: str) -> None:
         """See Database.backup."""
         target = Path(path)
-        with _telling(path):
+        self._check_process()
+        with telling(path):
             if os.path.lexists(target):
                 raise ConflictError(f"{path} exists already; a backup never overwrites a file")
             partial = target.with_name(f".{target.name}.{os.urandom(8).hex()}.part")
@@ -135,16 +180,19 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """See Database.close."""
+        if self._process != os.getpid():
+            return
         if self._wake_sockets:
             self._wake_sockets.close()
         self._connection.close()
 
     def _begin(self) -> None:
         if not self._depth:
+            self._check_process()
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
             except (apsw.Error, OSError) as error:
-                raise _told(error, self.location) from None
+                raise self._told(error) from None
         self._depth += 1
 
     def _end(self, keep: bool) -> None:
@@ -160,7 +208,7 @@ class SqliteDatabase:
         except BaseException as error:
             self._roll_back()
             if isinstance(error, apsw.Error | OSError):
-                raise _told(error, self.location) from None
+                raise self._told(error) from None
             raise
         if announced:
             self._sockets().wake_others()
@@ -180,9 +228,38 @@ class SqliteDatabase:
             with copy.backup("main", self._connection, "main") as backup:
                 backup.step()
             copy.execute("PRAGMA journal_mode=DELETE")
+            found = copy.execute("PRAGMA quick_check(1)").fetchall()
+            if found != [("ok",)]:  # seen now, not when it is brought back
+                raise told(apsw.CorruptError(str(found[0][0]).splitlines()[-1]), self.location)
         finally:
             copy.close()
-        _sync(path)
+        sync(path)
+
+    def _run_damaged(self, query: str, parameters: Row, cursor: apsw.Cursor) -> list[Row]:
+        """Read again rows of which some hold text that is none: as bytes, for whoever reads them to refuse."""
+        readonly, names = cursor.is_readonly, _names(cursor)
+        cursor.close(True)
+        if not readonly:
+            raise StoreInvalidError(f"{self.location}: a row is damaged, it holds text that is no UTF-8")
+        pairs = (
+            f"typeof({name}), iif(typeof({name}) = 'text', CAST({name} AS BLOB), {name})" for name in names
+        )
+        found = self._connection.execute(
+            f"SELECT {', '.join(pairs)} FROM (\n{self._statements[query]})",  # noqa: S608  our own names
+            parameters,
+        )
+        return [dict(zip(names, map(_value, row[::2], row[1::2]), strict=True)) for row in found]
+
+    def _told(self, error: Exception) -> Exception:
+        return told(error, self.location, number=lambda: self._connection.system_errno)
+
+    def _check_process(self) -> None:
+        """Refuse to work in a process that was forked off: two that write through one connection damage the queue."""
+        if self._process != os.getpid():
+            raise RuntimeError(
+                f"{self.location} was opened by process {self._process}, so process {os.getpid()} can't use it:"
+                f" open it again there"
+            )
 
 
 class _Transaction:
@@ -199,53 +276,6 @@ class _Transaction:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._end(kind is None)
-
-
-def _look(path: Path) -> bool:
-    """Tell whether there is a queue at `path`, reading only, before anything that might write to it."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for, /dev/zero has no end
-            raise StoreInvalidError(f"{path} is no regular file, so it is not a queue; name another file")
-        with path.open("rb") as file:
-            header = file.read(_HEADER_BYTES)
-    except FileNotFoundError:
-        _refuse_orphaned_wal(path)
-        return False
-    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        found = "is empty" if not header else "is no SQLite database"
-        raise StoreInvalidError(f"{path} {found}, so it is no queue; it was left as it is. Name another file")
-    (application,) = struct.unpack_from(">i", header, 68)
-    if application != APPLICATION_ID:
-        raise StoreInvalidError(
-            f"{path} is a database of another program; it was left as it is. Name another file"
-        )
-    return True
-
-
-def _refuse_orphaned_wal(path: Path) -> None:
-    wal = path.with_name(path.name + "-wal")
-    if wal.exists() and not path.exists():  # looked at again: another process may have made both just now
-        raise StoreInvalidError(
-            f"{path} is gone but its {wal.name} is still there: bring the queue's file back, or move that one away"
-        )
-
-
-def _build(path: Path) -> None:
-    """Make a new queue under a temporary name and link it into place: nobody ever sees half of one."""
-    make_private_folder(path.parent)
-    partial = path.with_name(f".{path.name}.{os.urandom(8).hex()}.new")
-    _touch(partial)
-    try:
-        connection = _connect(partial)
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        migrate(connection)
-        connection.execute("PRAGMA journal_mode=WAL")  # here, where nobody else is in the way
-        connection.close()
-        _sync(partial)
-        with suppress(FileExistsError):  # somebody else was first: theirs is as good
-            _link(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _connect(path: Path) -> apsw.Connection:
@@ -271,19 +301,31 @@ def _patience(milliseconds: int) -> Callable[[int], bool]:
     return wait
 
 
-def _check_version(connection: apsw.Connection, path: Path) -> None:
-    """Refuse what the header doesn't show: a newer version that stands in the write-ahead log, or nothing at all."""
-    with suppress(FileNotFoundError):
-        if path.with_name(path.name + "-wal").stat().st_size:  # closing would move it into the queue
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    version = schema_version(connection)
-    if version > LATEST:
-        raise StoreInvalidError(
-            f"{path} was made by a newer queuectl (schema {version}, this one knows {LATEST}): upgrade queuectl"
-        )
-    if version < 1:
-        raise StoreInvalidError(f"{path} holds no queue: its tables are gone. Bring a backup back")
-    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+def _keep_as_it_was(path: Path, version: int) -> str:
+    """Copy the queue, as it is before a migration, to a file beside it; return what to tell people."""
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    target = path.with_name(f"{path.name}.schema-{version}-{moment}")
+    reader = SqliteDatabase(_connect(path), str(path))
+    try:
+        with suppress(ConflictError):  # a try of the same second that was killed
+            reader.backup(str(target))
+    finally:
+        reader.close()
+    return f"{path} was brought from schema {version} to {LATEST}; as it was before, it is kept in {target}"
+
+
+def _names(cursor: apsw.Cursor) -> tuple[str, ...]:
+    return tuple([column[0] for column in cursor.get_description()])
+
+
+def _value(kind: str, value: Any) -> Any:
+    """Return what a column holds; bytes, where it should be text and isn't."""
+    if kind != "text":
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _identity(location: str) -> tuple[int, int] | None:
@@ -300,60 +342,4 @@ def _touch(path: Path) -> None:
 
 def _link(source: Path, target: Path) -> None:
     os.link(source, target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _telling(location: str) -> Iterator[None]:
-    """Turn what SQLite and the operating system report into errors for people."""
-    try:
-        yield
-    except (apsw.Error, OSError) as error:
-        raise _told(error, location) from None
-
-
-def _told(error: Exception, location: str) -> Exception:
-    """Return the error for people; one that is a mistake of ours stays as it is."""
-    match error:
-        case apsw.BusyError() | apsw.LockedError() | apsw.ProtocolError():
-            return StoreBusyError(f"{location} is busy: another process has been writing to it; try again")
-        case apsw.FullError():
-            return StoreFullError(f"{location}: no space left on the disk; nothing was changed")
-        case apsw.NotADBError() | apsw.CorruptError():
-            return StoreInvalidError(f"{location} is damaged ({error}); bring a backup back")
-        case apsw.SQLError() if "no such" in str(error):
-            return StoreInvalidError(f"{location} is damaged ({error}); bring a backup back")
-        case apsw.ReadOnlyError():
-            return StoreUnavailableError(f"{location} can't be written: {_owner(location)}")
-        case apsw.IOError():
-            return StoreUnavailableError(
-                f"{location} can't be read or written ({error}): look at the disk that it is on"
-            )
-        case apsw.CantOpenError() | apsw.PermissionsError():
-            return StoreUnavailableError(f"{location} can't be opened ({error}): {_owner(location)}")
-        case PermissionError():
-            return StoreUnavailableError(f"{location} can't be opened: {_owner(location)}")
-        case OSError():
-            return StoreUnavailableError(f"{location}: {error.strerror or error}")
-    return error
-
-
-def _owner(location: str) -> str:
-    """Say whose the file is, or the nearest folder above it that can be looked at."""
-    path = Path(location).absolute()
-    for place in (path, *path.parents):
-        try:
-            status = place.stat()
-        except OSError:
-            continue
-        whose = "its mode is" if place == path else f"{place} has mode"
-        return f"{whose} {status.st_mode & 0o777:04o}, its owner user {status.st_uid}"
-    return "permission denied"
+    sync(target.parent)

@@ -47,6 +47,12 @@ class Store:
         return None if database is None else cls(database)
 
     @classmethod
+    def open_to_look(cls, path: Path) -> Self | None:
+        """Open the queue at `path` for reading, and change nothing at all; None when there is none."""
+        database = SqliteDatabase.open_to_look(path)
+        return None if database is None else cls(database)
+
+    @classmethod
     def empty(cls) -> Self:
         """Return a queue with nothing in it, kept nowhere: what there is to see before the first apply."""
         return cls(SqliteDatabase.in_memory())

@@ -24,6 +24,11 @@ _TRIES = 3
 """To make a socket."""
 
 
+def wake_folder(database: str) -> str:
+    """Return the path of the folder with the sockets of a queue's workers, which is there while there are any."""
+    return os.path.realpath(database).removesuffix(".db") + ".wake"
+
+
 class WakeSockets:
     """The sockets of the workers of one queue.
 
@@ -32,7 +37,7 @@ class WakeSockets:
     """
 
     def __init__(self, database: str) -> None:
-        self._folder = os.path.realpath(database).removesuffix(".db") + ".wake"
+        self._folder = wake_folder(database)
         self._sender: socket | None = None
         self._own: Listener | None = None
 

@@ -8,6 +8,7 @@ import msgspec
 
 from queuectl.model.worker import StopMode, Worker
 from queuectl.store.database import Database, Row
+from queuectl.store.rows import damaged, readable
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +71,7 @@ class Workers:
 
     def list(self) -> list[Worker]:
         """Return the registered workers, oldest first."""
-        return [_worker(row) for row in self._db.run("workers")]
+        return readable(self._db, self._db.run("workers"), _worker)
 
     def pause(self, worker: str | None, *, now: int) -> Sequence[str]:
         """Claiming → paused; None: all. Returns the ids that changed."""
@@ -95,4 +96,7 @@ def _orders(rows: Sequence[Row]) -> Orders | None:
 
 
 def _worker(row: Row) -> Worker:
-    return Worker(**{**row, "queues": tuple(msgspec.json.decode(row["queues"]))})
+    try:
+        return msgspec.convert(row | {"queues": msgspec.json.decode(row["queues"])}, Worker)
+    except ValueError as error:
+        raise damaged(f"worker {row['id']}", error, "it is entered anew when it starts") from None

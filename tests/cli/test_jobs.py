@@ -33,7 +33,6 @@ def test_list(cli: Cli, ran: Path):
         (["--state", "running"], []),
         (["--state", "queued"], []),
         (["--queue", "mail"], [3]),
-        (["--spec", "none"], []),
         (["--limit", "2"], [3, 2]),
         (["--limit", "0"], [3, 2, 1]),
         (["--since", "1h"], [3, 2, 1]),

@@ -303,6 +303,9 @@ def test_sigterm_while_a_command_waits_lets_it_clean_up(cli: Cli, tmp_path: Path
         [sys.executable, "-m", "queuectl", "enqueue", "-", "-o", "json"], stdin=subprocess.PIPE,
         env=clean_environment(tmp_path), cwd=tmp_path,
     )  # fmt: skip
+    assert process.stdin
+    process.stdin.write(b"true\n")
+    process.stdin.flush()
     wait_until((tmp_path / "queue.db").exists, "the queue")
     process.terminate()
     process.communicate(timeout=20)

@@ -153,7 +153,7 @@ class Simulation:
     def add_spec(self, name: str, schedule: Schedule, **fields: object) -> None:
         now = self.clock.wall()
         spec = JobSpec(name=name, command="true", schedule=schedule, **fields)  # type: ignore[arg-type]
-        due = next_due(schedule, anchor_ms=now, zone="UTC", after_ms=now - 1)
+        due = next_due(schedule, anchor_ms=now, zone=schedule.timezone or "UTC", after_ms=now - 1)
         apply_id = self.store.specs.record_apply(at=now, who="t", source="s", git_commit=None, git_dirty=None)
         self.store.specs.write(
             spec, source="s", file="f", apply_id=apply_id, next_due_at=due, next_fire_at=due, now=now

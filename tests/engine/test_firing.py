@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from queuectl.engine.firing import AT_ONCE, fire_due
 from queuectl.model.errors import StoreBusyError
 from queuectl.model.spec import Schedule
 from queuectl.model.states import CatchUp, FireOutcome, JobState, Overlap
-from tests.engine.simulation import START, Simulation
+from tests.engine.simulation import START, FakeClock, Simulation
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 MANY = 3 * AT_ONCE + 7
@@ -46,7 +47,7 @@ def put_off(worker: Simulation, by: int) -> None:
 
 
 def put_off_still(worker: Simulation) -> int:
-    return len(worker.store.specs.far(beyond=START + DAY, after="", limit=10_000))
+    return len(worker.store.specs.far(now=START, beyond=START + DAY, after="", limit=10_000))
 
 
 def test_a_tick_fires_some_and_other_jobs_run_in_between(worker: Simulation) -> None:
@@ -163,6 +164,28 @@ def test_setting_right_begins_anew_where_a_tick_failed_and_was_rolled_back(
     for _ in range(4):
         worker.tick(1)
     assert put_off_still(worker) == 0
+
+
+def test_what_others_fire_while_a_tick_waits_for_its_turn_is_not_taken_for_far_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    first = Simulation(tmp_path / "q.db", name="first", clock=clock)
+    second = Simulation(tmp_path / "q.db", name="second", clock=clock)
+    first.add_spec("s", Schedule(every_ms=1000, overlap=Overlap.ALLOW))
+    first.settle()
+    begin = second.store.transaction
+
+    def begin_late() -> AbstractContextManager[None]:
+        first.settle(3000)
+        return begin()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(second.store, "transaction", begin_late)
+        second.tick(300)
+    first.settle(1000)
+    fires = sorted(fire.due_at - START for fire in first.store.fires.list())
+    assert fires == list(range(0, clock.elapsed, 1000))
 
 
 def busy(**_: object) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from queuectl.engine.leftovers import is_alive, kill_leftovers, process_mark
+from queuectl.engine.leftovers import _still_theirs, is_alive, kill_leftovers, process_mark
 from queuectl.engine.output import running_name
 from tests.engine.attempts import wait_until
 
@@ -123,6 +123,13 @@ def test_a_process_is_known_by_pid_and_mark(left: Leftovers) -> None:
     assert runs(pid)
     assert kill_leftovers(left.worker, [(pid, mark)]) == 3
     assert not runs(pid)
+
+
+def test_a_pid_that_is_given_again_while_it_kills_is_a_strangers() -> None:
+    mine = process_mark(os.getpid())
+    assert mine is not None
+    gone = 4_000_000_000
+    assert _still_theirs({os.getpid(): mine, os.getppid(): mine, gone: mine}) == {os.getpid(), gone}
 
 
 def test_a_process_is_known_by_the_file_that_it_writes_to(left: Leftovers, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_retries_after_the_backoff_then_dies(path: Path) -> None:
 
 
 def test_a_scheduled_job_starts_when_it_is_due_and_not_before(path: Path) -> None:
-    worker = Simulation(path, config=Config(poll_interval=HOUR, heartbeat=HOUR))
+    worker = Simulation(path, config=Config(poll_interval=HOUR, heartbeat=HOUR, lease=2 * HOUR))
     worker.add(state=JobState.SCHEDULED, in_ms=90 * SECOND)
     assert worker.settle() == 90 * SECOND
     worker.settle(after_ms=90 * SECOND - 1)
@@ -132,6 +132,27 @@ def test_without_resources_a_job_waits_and_loses_nothing(path: Path) -> None:
     worker.spawner.refuse = None
     worker.settle(after_ms=5 * SECOND)
     assert worker.spawner.running() == [(1, 2)]
+
+
+def test_without_resources_no_more_run_at_once_than_could_be_started(path: Path) -> None:
+    """Else each of thousands of jobs that wait would be tried in vain, one after the other."""
+    worker = Simulation(path, slots=3)
+    worker.add()
+    worker.settle()
+    worker.spawner.refuse = AttemptEnd(outcome=Outcome.SPAWN_FAILED, out_of_resources=True, error="EAGAIN")
+    for _ in range(20):
+        worker.add()
+    worker.settle()
+    assert list(worker.states().values()).count("failed") == 2
+    worker.settle(after_ms=4 * SECOND)
+    assert list(worker.states().values()).count("failed") == 2
+    worker.spawner.refuse = None
+    worker.spawner.end((1, 1))
+    worker.settle()
+    assert len(worker.spawner.alive) == 1, "in the place of the one that ended"
+    worker.settle(after_ms=SECOND)
+    assert len(worker.spawner.alive) == 3
+    assert worker.store.jobs.get(2).failures == 0
 
 
 class TestStopping:

@@ -7,7 +7,9 @@ from pathlib import Path
 import apsw
 import pytest
 
+from queuectl.engine.loop import LAST_TRIES_MS
 from queuectl.model.config import Config
+from queuectl.model.errors import StoreBusyError
 from queuectl.model.spec import Schedule
 from queuectl.model.states import JobState, Outcome, Overlap
 from queuectl.store.store import Store
@@ -155,3 +157,37 @@ class TestClocks:
         assert not worker.spawner.alive
         worker.settle(after_ms=2 * SECOND)
         assert worker.spawner.running() == [(1, 2)]
+
+
+class TestABlockedStore:
+    def test_keeps_a_forced_stop_waiting_only_so_long(self, path: Path) -> None:
+        worker = Simulation(path, slots=1)
+        worker.add()
+        worker.settle()
+        worker.store.database.wait_for_lock(1)
+        blocker = Store.open(path)
+        assert blocker is not None
+        with blocker.transaction():
+            worker.engine.stop("now")
+            worker.spawner.end((1, 1), Outcome.INTERRUPTED)
+            for _ in range(LAST_TRIES_MS // SECOND):
+                assert 0 < worker.tick(after_ms=SECOND) <= SECOND
+            with pytest.raises(StoreBusyError):
+                worker.tick(after_ms=SECOND)
+
+    def test_keeps_a_graceful_stop_waiting_until_all_is_written(self, path: Path) -> None:
+        worker = Simulation(path, slots=1)
+        worker.add()
+        worker.settle()
+        worker.store.database.wait_for_lock(1)
+        blocker = Store.open(path)
+        assert blocker is not None
+        with blocker.transaction():
+            worker.engine.stop("graceful")
+            worker.spawner.end((1, 1))
+            for _ in range(60):
+                worker.tick(after_ms=SECOND)
+        assert not worker.engine.done
+        worker.settle(after_ms=SECOND)
+        assert worker.engine.done
+        assert worker.states() == {1: "completed"}

@@ -285,7 +285,7 @@ def test_out_of_processes_and_descriptors() -> None:
         """
     )
     assert done.stdout.splitlines() == [
-        "spawn_failed no resources for a log: Too many open files",
+        "spawn_failed no resources for a log: Too many open files (at most 3: see ulimit -n)",
         "spawn_failed no resources to start a process: Resource temporarily unavailable",
         "fine",
         "",

@@ -201,6 +201,26 @@ def test_a_clock_that_is_set_back_repeats_nothing(back: int) -> None:
     assert decide(Schedule(cron=("0 * * * *",)), now=T0 - back) == FireDecision(fires=(), next_due_ms=T0)
 
 
+@pytest.mark.parametrize("paused", [True, False])
+@pytest.mark.parametrize("jitter_ms", [0, 2 * HOUR])
+def test_every_counts_anew_where_its_next_instant_is_further_off_than_an_interval(
+    paused: bool, jitter_ms: int
+) -> None:
+    schedule = Schedule(every_ms=HOUR, jitter_ms=jitter_ms)
+    as_it_was = decide(schedule, now=T0, due=T0 + HOUR, paused=paused)
+    assert (as_it_was.next_due_ms, as_it_was.anchor_ms) == (T0 + HOUR, None)
+    anew = decide(schedule, now=T0 - 1, due=T0 + HOUR, paused=paused)
+    assert (anew.fires, anew.next_due_ms, anew.anchor_ms) == ((), T0 + HOUR - 1, T0 - 1)
+    out_of_step = decide(schedule, now=T0 - HOUR, due=T0 + HOUR, paused=paused)
+    assert (out_of_step.next_due_ms, out_of_step.anchor_ms) == (T0 - 1, T0 - HOUR - 1), "not met before"
+    never_fired = decide(schedule, now=T0 - HOUR - 1, due=T0, paused=paused)
+    assert (never_fired.fires, never_fired.next_due_ms, never_fired.anchor_ms) == (
+        (),
+        T0 - HOUR - 1,
+        T0 - HOUR - 1,
+    )
+
+
 def test_what_was_due_by_a_clock_far_ahead_is_set_right() -> None:
     in_2100 = parse_instant("2100-01-01T00:00Z", zone="UTC")
     assert decide(Schedule(cron=("0 * * * *",)), now=T0 + 1, due=in_2100).next_due_ms == T0 + HOUR

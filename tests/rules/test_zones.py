@@ -62,3 +62,18 @@ def test_zones_are_loaded_by_name() -> None:
     assert zone_named("Europe/Berlin") is ZoneInfo("Europe/Berlin")
     with pytest.raises(ValueError, match="found 'Mars/Olympus'"):
         zone_named("Mars/Olympus")
+
+
+def test_utc_needs_no_data_and_everything_else_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_data(name: str) -> ZoneInfo:
+        raise KeyError(name)
+
+    no_data.from_file = ZoneInfo.from_file  # type: ignore[attr-defined]
+    monkeypatch.setattr(zones, "ZoneInfo", no_data)
+    monkeypatch.setattr(zones, "_names", frozenset)
+    utc = zone_named("UTC")
+    assert (utc.key, utc) == ("UTC", zone_named("UTC"))
+    assert datetime(2026, 7, 1, tzinfo=utc).isoformat() == "2026-07-01T00:00:00+00:00"
+    assert stretch_at(utc, 0).offset == 0
+    with pytest.raises(ValueError, match="no time zone data on this machine to look 'Europe/Berlin' up in"):
+        zone_named("Europe/Berlin")

@@ -39,6 +39,14 @@ def test_a_run_at_in_the_future_makes_it_scheduled(
     assert (job.state, job.run_at) == (state, due)
 
 
+def test_a_delay_counts_from_the_enqueue_and_an_instant_is_kept_as_such(ctx: Context) -> None:
+    delayed = enqueue(ctx, JobSpec(command="true", run_at_ms=NOON + 5), delay_ms=7).job
+    assert (delayed.state, delayed.run_at, delayed.frozen.run_at_ms) == (JobState.SCHEDULED, NOON + 7, None)
+    asked = enqueue(ctx, JobSpec(command="true"), run_at_ms=NOON + 7).job
+    assert (asked.run_at, asked.frozen.run_at_ms) == (NOON + 7, NOON + 7)
+    assert enqueue(ctx, JobSpec(command="true"), delay_ms=0).job.state is JobState.PENDING
+
+
 def test_an_existing_key_with_the_same_command_gives_its_job_back(ctx: Context) -> None:
     first = enqueue(ctx, JobSpec(command="true"), key="once")
     again = enqueue(ctx, JobSpec(command="true", priority=5), key="once")

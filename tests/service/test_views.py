@@ -219,6 +219,7 @@ def test_a_spec_in_a_list_and_in_full(ctx: Context, tmp_path: Path) -> None:
         "queue": "default",
         "priority": 0,
         "orphaned": False,
+        "damaged": False,
     }
     assert in_list.items() <= in_full.items()
     assert (in_full["retries"], in_full["timeout"], in_full["run_at"]) == (1, None, None)

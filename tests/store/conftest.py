@@ -64,12 +64,13 @@ class Bench:
         queues: Sequence[str] = (),
         idle: bool = False,
         now: int = 1000,
+        **more: Any,
     ) -> list[Job]:
         """What a worker gets."""
         outputs = [f"{worker}-{number}.log" for number in range(limit)]
         return list(
             self.store.jobs.claim(
-                worker=worker, host="here", queues=queues, outputs=outputs, idle=idle, now=now
+                worker=worker, host="here", queues=queues, outputs=outputs, idle=idle, now=now, **more
             )
         )
 

@@ -337,6 +337,16 @@ def test_a_job_that_was_lost_twice_is_claimed_alone_by_an_idle_worker(bench: Ben
     assert ids(bench.claim(4, idle=True)) == [others[2].id]
 
 
+def test_a_busy_worker_claims_nothing_where_nobody_may_overtake_it(bench: Bench) -> None:
+    killer = quarantined(bench)
+    other = bench.enqueue()
+    asked: list[int] = []
+
+    assert bench.claim(2, may_overtake=lambda job_id: bool(asked.append(job_id))) == []
+    assert asked == [killer.id]
+    assert ids(bench.claim(2, may_overtake=lambda _: True)) == [other.id]
+
+
 def test_a_job_that_was_lost_once_is_claimed_with_others(bench: Bench) -> None:
     lost_once = quarantined(bench, losses=1)
     other = bench.enqueue()
@@ -706,3 +716,33 @@ def test_busy_means_that_something_will_run_without_anybody_doing_anything(
     assert not bench.store.jobs.busy(["other"])
     bench.store.queues.pause("default", who="me", now=0)
     assert bench.store.jobs.busy(["default"]) is (state is PROCESSING)
+
+
+@pytest.mark.parametrize("state", [SCHEDULED, FAILED])
+def test_a_wait_that_began_in_the_future_begins_anew(bench: Bench, state: JobState) -> None:
+    job = bench.in_state(state, now=1_000_000)
+    assert bench.store.jobs.bring_back(now=500) == 1
+    assert (bench.now(job).state, bench.now(job).run_at, bench.now(job).updated_at) == (state, 60_500, 500)
+    assert bench.store.jobs.bring_back(now=500) == 0
+
+
+def test_what_is_blocked_waits_for_no_instant_of_the_future(bench: Bench) -> None:
+    job = bench.in_state(BLOCKED, now=1_000_000, spec="s")
+    assert bench.store.jobs.bring_back(now=500) == 1
+    assert bench.now(job).run_at == 500
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state not in {BLOCKED, SCHEDULED, FAILED}])
+def test_nothing_else_is_brought_back(bench: Bench, state: JobState) -> None:
+    job = bench.in_state(state, now=1_000_000)
+    assert bench.store.jobs.bring_back(now=500) == 0
+    assert bench.now(job) == job
+
+
+def test_an_instant_that_was_asked_for_stays_in_the_future(bench: Bench) -> None:
+    asked = bench.enqueue(state=SCHEDULED, now=1_000_000, run_at=2_000_000, run_at_ms=2_000_000)
+    earlier = bench.enqueue(state=SCHEDULED, now=1_000_000, run_at=1_500_000)
+    assert bench.store.jobs.bring_back(now=1_000_000) == 0, "the clock was right"
+    assert bench.store.jobs.bring_back(now=900_000) == 1
+    assert bench.now(asked).run_at == 2_000_000
+    assert bench.now(earlier).run_at == 1_400_000

@@ -123,8 +123,37 @@ def test_a_spec_has_open_jobs_until_they_are_final(bench: Bench, state: JobState
 def test_far_are_those_beyond_an_instant_page_by_page(store: Store) -> None:
     several(store, "abcde")
     store.specs.prune("d", now=20)
-    assert [one.name for one in store.specs.far(beyond=1000, after="", limit=2)] == ["b", "c"]
-    assert [one.name for one in store.specs.far(beyond=1000, after="c", limit=2)] == ["e"]
+    assert [one.name for one in store.specs.far(now=1, beyond=1000, after="", limit=2)] == ["b", "c"]
+    assert [one.name for one in store.specs.far(now=1, beyond=1000, after="c", limit=2)] == ["e"]
+
+
+def test_far_is_what_is_further_off_than_the_interval_it_counts_in(store: Store) -> None:
+    apply_id = store.specs.record_apply(at=10, who="me", source="jobs", git_commit=None, git_dirty=None)
+    every = {"a": 100, "b": 900, "c": None}
+    specs = [
+        WrittenSpec(
+            spec=JobSpec(
+                name=name,
+                command="true",
+                schedule=Schedule(every_ms=ms) if ms else Schedule(cron=("* * * * *",)),
+            ),
+            file="f",
+            next_due_at=500,
+            next_fire_at=500,
+        )
+        for name, ms in every.items()
+    ]
+    store.specs.write_all(specs, source="jobs", apply_id=apply_id, now=10)
+
+    def far(now: int) -> list[str]:
+        return [one.name for one in store.specs.far(now=now, beyond=1000, after="", limit=9)]
+
+    assert (far(399), far(400), far(501)) == (["a"], [], [])
+    anew = Advance(
+        name="a", expected_due_at=500, next_due_at=399, next_fire_at=399, fired_at=None, anchor=399
+    )
+    store.specs.advance_all([anew])
+    assert [one.created_at for one in store.specs.list()] == [399, 10, 10]
 
 
 def test_files_are_remembered_by_their_path_and_forgotten_by_source(store: Store) -> None:

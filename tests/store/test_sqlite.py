@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -25,7 +26,7 @@ from queuectl.model.errors import (
 from queuectl.model.job import NewJob
 from queuectl.model.spec import JobSpec
 from queuectl.model.states import JobState
-from queuectl.store import sqlite
+from queuectl.store import opening, sqlite
 from queuectl.store.migrations import APPLICATION_ID, LATEST
 from queuectl.store.store import Store
 
@@ -294,9 +295,9 @@ def test_a_new_queue_is_wal_before_anybody_can_see_it(path: Path, monkeypatch: p
     """Changing the mode takes a lock that SQLite doesn't wait for: with others there it would be busy."""
     link, modes = os.link, []
 
-    def look_and_link(source: Path, target: Path) -> None:
-        modes.append(tuple(source.read_bytes()[18:20]))
-        link(source, target)
+    def look_and_link(source: Path | str, target: Path | str, **options: Any) -> None:
+        modes.append(tuple(Path(source).read_bytes()[18:20]))
+        link(source, target, **options)
 
     monkeypatch.setattr(os, "link", look_and_link)
     opened(path).close()
@@ -309,7 +310,7 @@ def test_a_wal_that_came_with_its_queue_just_now_is_no_orphan(path: Path) -> Non
     store = opened(path)
     assert path.with_name("queue.db-wal").exists()
 
-    sqlite._refuse_orphaned_wal(path)
+    opening.refuse_orphaned_log(path)
     store.close()
 
 
@@ -399,7 +400,7 @@ def test_what_is_out_of_reach_is_named_with_mode_and_owner(tmp_path: Path) -> No
 
     path.parent.chmod(0o700)
     assert said.startswith(f"StoreUnavailableError: {path} can't be opened: ")
-    assert said.endswith(f", its owner user {os.geteuid()}")
+    assert f", its owner user {os.geteuid()}" in said
     assert " has mode 0" in said
 
 

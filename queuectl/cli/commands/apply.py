@@ -11,6 +11,7 @@ from queuectl.cli.confirm import confirmed
 from queuectl.cli.json_output import Output, print_object
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import (
+    SPEC_PATH,
     already_read,
     database_option,
     open_queue,
@@ -33,7 +34,7 @@ from queuectl.service import views
     queuectl apply jobs.d/ --prune --yes
     """,
 )
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=SPEC_PATH)
 @click.option("--prune", is_flag=True, help="Remove specs of this source that are not in the files any more.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option(
@@ -65,7 +66,7 @@ def command(
     plan_options: dict[str, Any] = {
         "source": source, "prune": prune, "adopt": adopt, "allow_empty": allow_empty,
     }  # fmt: skip
-    with open_queue(create=False) if dry_run else open_queue_for(paths) as ctx:
+    with open_queue(create=False, looking=True) if dry_run else open_queue_for(paths) as ctx:
         if dry_run:
             plan = service.plan(ctx, paths, **plan_options)
             print_remarks(plan)
@@ -74,12 +75,14 @@ def command(
         seen: list[Plan] = []
 
         def confirm(plan: Plan) -> bool:
-            if not yes and output == "table":
+            if output == "table":
                 seen.append(plan)
                 print_plan(plan)
-            return confirmed(f"Prune {plural(len(plan.pruned), 'spec')}?", yes=yes)
+            return confirmed(f"Prune {plural(len(plan.pruned), 'spec')}?", yes=False)
 
-        applied = service.apply(ctx, paths, **plan_options, confirm=confirm, loaded=already_read())
+        applied = service.apply(
+            ctx, paths, **plan_options, confirm=None if yes else confirm, loaded=already_read()
+        )
     plan = applied.plan
     if applied.apply_id is None and plan.changes_anything:
         return 1

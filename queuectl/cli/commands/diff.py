@@ -8,7 +8,7 @@ import click
 
 from queuectl.cli.json_output import Output, print_object
 from queuectl.cli.lazy import Command
-from queuectl.cli.options import database_option, open_queue, output_option
+from queuectl.cli.options import SPEC_PATH, database_option, open_queue, output_option
 from queuectl.cli.plan_page import print_plan, print_remarks, summary
 from queuectl.service import views
 from queuectl.service.apply import plan
@@ -21,7 +21,7 @@ from queuectl.service.apply import plan
     queuectl diff jobs.d/ --prune -o json | jq .updated
     """,
 )
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=SPEC_PATH)
 @click.option("--prune", is_flag=True, help="As apply --prune would.")
 @click.option(
     "--source", metavar="NAME", help="The set of specs that the files are.  [default: from the path]"
@@ -34,7 +34,7 @@ def command(paths: tuple[Path, ...], prune: bool, source: str | None, adopt: boo
 
     Exit code 0 when nothing would, 1 when something would.
     """
-    with open_queue(create=False) as ctx:
+    with open_queue(create=False, looking=True) as ctx:
         found = plan(ctx, paths, source=source, prune=prune, adopt=adopt, allow_empty=True)
     print_remarks(found)
     if output == "table":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -105,13 +107,23 @@ def command(
     options: dict[str, Any] = {
         name: value for name, value in (given | {"cwd": cwd}).items() if value is not None
     }
-    with open_queue(create=True) as ctx:
-        due = params.instant(run_at, "--run-at", ctx.config.timezone) if delay is None else ctx.now() + delay
+
+    def reader(ctx: Context) -> Reader:
+        zone = ctx.config.timezone
+        due = params.instant(run_at, "--run-at", zone)
         needed = tuple(dict.fromkeys(find(ctx, one).id for one in needs))
-        reader = Reader(zone=ctx.config.timezone, options=options, key=key, run_at_ms=due, needs=needed)
-        if many:
-            return _enqueue_stdin(ctx, reader, output, wait=wait)
-        made = enqueue_all(ctx, _requests(reader, words, file, text))
+        return Reader(zone=zone, options=options, key=key, run_at_ms=due, delay_ms=delay, needs=needed)
+
+    if many:
+        return _enqueue_stdin(reader, output, wait=wait)
+    requests: list[Request] = []
+
+    def read(ctx: Context) -> list[Request]:
+        requests[:] = requests or _requests(reader(ctx), words, file, text)  # once: stdin can't be read again
+        return requests
+
+    with open_queue(create=True, rehearse=lambda ctx: enqueue_all(ctx, read(ctx))) as ctx:
+        made = enqueue_all(ctx, read(ctx))
         jobs = [one.job for one in made]
         if output == "table":
             _say(made)
@@ -178,23 +190,30 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _enqueue_stdin(ctx: Context, reader: Reader, output: Output, *, wait: bool) -> int:
-    from queuectl.cli.lines import enqueue_lines  # noqa: PLC0415  not for single jobs
+def _enqueue_stdin(reader: Callable[[Context], Reader], output: Output, *, wait: bool) -> int:
+    from queuectl.cli.lines import Batch, batches, enqueue_lines, rehearse_first  # noqa: PLC0415  not for single jobs
     from queuectl.rules.shapes import job_view  # noqa: PLC0415  as below
 
-    stdin = sys.stdin.buffer
-    if output == "table" and not wait:
-        click.echo(str(enqueue_lines(ctx, reader, stdin)))
-        return 0
-    if not wait:
-        with ArrayPrinter(output) as printer:
-            enqueue_lines(ctx, reader, stdin, lambda jobs: printer.add(map(job_view, jobs)))
-        return 0
-    jobs: list[Job] = []
-    tally = enqueue_lines(ctx, reader, stdin, jobs.extend)
-    if output == "table":
-        click.echo(str(tally))
-    jobs = wait_for(ctx, jobs, timeout_ms=None)
+    lines = batches(sys.stdin.buffer)
+    read: list[Batch] = []
+
+    def rehearse(ctx: Context) -> None:
+        read[:] = rehearse_first(ctx, reader(ctx), lines)
+
+    with open_queue(create=True, rehearse=rehearse) as ctx:
+        enqueue = partial(enqueue_lines, ctx, reader(ctx), chain(read, lines))
+        if output == "table" and not wait:
+            click.echo(str(enqueue()))
+            return 0
+        if not wait:
+            with ArrayPrinter(output) as printer:
+                enqueue(lambda jobs: printer.add(map(job_view, jobs)))
+            return 0
+        jobs: list[Job] = []
+        tally = enqueue(jobs.extend)
+        if output == "table":
+            click.echo(str(tally))
+        jobs = wait_for(ctx, jobs, timeout_ms=None)
     if output != "table":
         print_array(map(job_view, jobs), output)
     return exit_code(jobs, quiet=output != "table")

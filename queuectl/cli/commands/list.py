@@ -6,6 +6,7 @@ import click
 
 from queuectl.cli import params
 from queuectl.cli.completion import queue_names, spec_names, state_names
+from queuectl.cli.filters import check_filters
 from queuectl.cli.json_output import Output, print_array
 from queuectl.cli.lazy import Command
 from queuectl.cli.limits import limit_option, one_more, say_cut
@@ -50,6 +51,7 @@ def command(
 ) -> None:
     """List jobs, newest first."""
     with open_queue(create=False) as ctx:
+        check_filters(ctx, spec=spec, queue=queue)
         wanted = JobFilter(
             states=states or None,
             spec=spec,

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import click
 
 from queuectl.cli.completion import job_ids
-from queuectl.cli.json_output import Output, print_object
+from queuectl.cli.json_output import Output, print_with_text
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
-from queuectl.cli.output_page import OutputPrinter, last_lines, whole_text
+from queuectl.cli.output_page import OutputPrinter, as_text, last_lines
 from queuectl.model.job import Attempt
 from queuectl.service import jobs, logs
 
@@ -48,9 +48,10 @@ def command(
         if output != "table":
             found = logs.find_attempt(ctx, job, attempt)
             written = logs.pieces(ctx, job, found.number)
-            text = whole_text(written if tail is None else last_lines(written, tail))
-            shown = {"job": job.id, "attempt": found.number, "outcome": found.outcome, "output": text}
-            print_object({**shown, "output_bytes": found.output_bytes, "truncated": found.truncated}, output)
+            text = as_text(written if tail is None else last_lines(written, tail))
+            shown = {"job": job.id, "attempt": found.number, "outcome": found.outcome}
+            shown |= {"output_bytes": found.output_bytes, "truncated": found.truncated}
+            print_with_text(shown, "output", text, output)
             return
         printer = OutputPrinter(raw=raw)
         if follow:

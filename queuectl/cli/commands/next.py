@@ -11,7 +11,7 @@ from queuectl.cli import params
 from queuectl.cli.completion import spec_names
 from queuectl.cli.json_output import Output, print_array
 from queuectl.cli.lazy import Command
-from queuectl.cli.options import database_option, open_queue, output_option
+from queuectl.cli.options import SPEC_PATH, database_option, open_queue, output_option
 from queuectl.cli.tables import Column, print_table
 from queuectl.cli.times import ago, now_ms, utc
 from queuectl.rules.instants import format_local
@@ -30,7 +30,7 @@ COLUMNS = (Column("SPEC", flexible=True), Column("DUE (UTC)"), Column("LOCAL"), 
     queuectl next --spec nightly-dump --count 10 -o json
     """,
 )
-@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=SPEC_PATH)
 @click.option(
     "-n",
     "--count",

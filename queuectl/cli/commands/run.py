@@ -8,9 +8,10 @@ from typing import Literal
 import click
 
 from queuectl.cli.lazy import Command
-from queuectl.cli.options import already_read, database_option, open_queue_for
+from queuectl.cli.options import SPEC_PATH, already_read, database_option, open_queue_for
 from queuectl.cli.progress import tally
 from queuectl.cli.run_options import overrides, run_options
+from queuectl.cli.streams import abandon
 from queuectl.service.context import Context
 from queuectl.service.run import RunOptions
 from queuectl.service.supervise import supervise
@@ -25,7 +26,7 @@ from queuectl.service.supervise import supervise
     queuectl run --slots 8 --processes 8
     """,
 )
-@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=SPEC_PATH)
 @click.option("--watch", is_flag=True, help="Apply PATH again when its files change.")
 @run_options
 @database_option
@@ -66,4 +67,8 @@ def _apply(ctx: Context, paths: tuple[Path, ...]) -> None:
     from queuectl.cli.plan_page import say_applied  # noqa: PLC0415  heavy, and most runs have no PATH
     from queuectl.service.apply import apply  # noqa: PLC0415  the same
 
-    say_applied(apply(ctx, paths, loaded=already_read()).plan)
+    plan = apply(ctx, paths, loaded=already_read()).plan
+    try:
+        say_applied(plan)
+    except OSError:  # nobody can read it: that keeps no job from running
+        abandon()

@@ -9,7 +9,7 @@ import click
 
 from queuectl.cli.json_output import Output, print_object
 from queuectl.cli.lazy import Command
-from queuectl.cli.options import output_option
+from queuectl.cli.options import SPEC_PATH, output_option
 from queuectl.cli.plan_page import say_warnings
 from queuectl.cli.shown import plural
 from queuectl.cli.times import now_ms
@@ -24,7 +24,7 @@ from queuectl.service.settings import effective
     queuectl validate --strict jobs.d/ other.yaml
     """,
 )
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=SPEC_PATH)
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
 @output_option
 def command(paths: tuple[Path, ...], strict: bool, output: Output) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -12,18 +13,26 @@ LATEST = len(_FILES)
 """The schema version that this queuectl writes."""
 
 
-def migrate(connection: apsw.Connection) -> None:
-    """Bring the schema up to date in one transaction; a second process waits, then finds nothing to do."""
+def migrate(connection: apsw.Connection, *, before: Callable[[int], object] = lambda _: None) -> None:
+    """Bring the schema up to date in one transaction; a second process waits, then finds nothing to do.
+
+    `before` is called with the version that is there, under the lock, before anything is changed: what it raises
+    keeps everything as it is. Foreign keys must be off: a table that is built anew would take along what refers to it.
+    """
     if schema_version(connection) == LATEST:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for number in range(schema_version(connection), LATEST):
-            connection.execute(_FILES[number].read_text(encoding="utf-8"))
-        connection.execute(f"PRAGMA user_version={LATEST}")
+        version = schema_version(connection)
+        if version < LATEST:
+            before(version)
+            for file in _FILES[version:]:
+                connection.execute(file.read_text(encoding="utf-8"))
+            connection.execute(f"PRAGMA user_version={LATEST}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 

@@ -74,10 +74,18 @@ SET state = 'processing', worker_id = :worker, attempt = attempt + 1, reason = N
 WHERE id = :id AND state = 'pending'
 RETURNING *;
 
--- name: bury_damaged
+-- name: bury
 -- processing → dead: what is to be run can't be read.
 UPDATE jobs SET state = 'dead', reason = :reason, finished_at = :now, updated_at = :now
 WHERE id = :id AND state = 'processing' RETURNING id, flow;
+
+-- name: bury_all_of_worker
+-- processing → dead.
+UPDATE jobs SET state = 'dead', reason = :reason, finished_at = :now, updated_at = :now
+WHERE worker_id = :worker AND state = 'processing' RETURNING id, flow;
+
+-- name: reindex_jobs
+REINDEX jobs;
 
 -- name: finish
 -- processing → completed, failed, dead, cancelled, pending or scheduled; only by the worker and attempt that hold it.
@@ -102,9 +110,11 @@ WHERE id IN (
 RETURNING id;
 
 -- name: bring_back
--- failed stays: its backoff starts now, where the clock has been set back to before it began.
+-- blocked, scheduled and failed stay: a wait that began in what is the future by now begins anew. Not where the instant
+-- itself was asked for.
 UPDATE jobs SET run_at = :now + MAX(0, run_at - updated_at), updated_at = :now
-WHERE state = 'failed' AND state IN ('scheduled', 'failed') AND run_at > :now AND updated_at > :now
+WHERE state IN ('blocked', 'scheduled', 'failed') AND own_keep = 0 AND state <> 'processing' AND updated_at > :now
+  AND run_at > :now AND frozen NOT LIKE '%"run_at_ms":' || run_at || '%'
 RETURNING id;
 
 -- name: unblock
@@ -145,7 +155,7 @@ WHERE id IN (
     SELECT id FROM jobs
     WHERE expires_at IS NOT NULL AND state IN ('blocked', 'pending') AND expires_at < :now AND attempt = 0
     LIMIT :limit)
-RETURNING *;
+RETURNING id;
 
 -- name: keep_as_own_spec_says
 -- Of a job that no attempt ended.

@@ -78,9 +78,11 @@ WHERE EXISTS (SELECT 1 FROM jobs
       AND o.state IN ('scheduled', 'pending', 'processing', 'failed'));
 
 -- name: far_specs
--- Those that are due later than a day from now, or ever so late.
+-- Those that are due later than a day from now, or ever so late; or that count in an interval which is shorter.
 SELECT * FROM specs
-WHERE name > :after AND pruned_at IS NULL AND next_due_at > :beyond
+WHERE name > :after AND pruned_at IS NULL AND next_due_at > :now
+  AND (next_due_at > :beyond OR next_due_at > :now
+      + CAST(CASE WHEN json_valid(body) THEN body ->> '$.schedule.every_ms' END AS INTEGER))
 ORDER BY name LIMIT :limit;
 
 -- name: specs_that_keep_counts
@@ -94,7 +96,8 @@ ORDER BY next_fire_at LIMIT :limit;
 -- name: advance_specs
 -- The schedules move on; each only if nobody else has moved it.
 UPDATE specs SET next_due_at = value ->> 2, next_fire_at = value ->> 3,
-    last_fire_at = COALESCE(CAST(value ->> 4 AS INTEGER), last_fire_at)
+    last_fire_at = COALESCE(CAST(value ->> 4 AS INTEGER), last_fire_at),
+    created_at = COALESCE(CAST(value ->> 5 AS INTEGER), created_at)
 FROM json_each(:moves)
 WHERE name = value ->> 0 AND next_due_at = value ->> 1 RETURNING name;
 

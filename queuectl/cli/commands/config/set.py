@@ -47,7 +47,7 @@ def command(words: tuple[str, ...], **options: str | None) -> None:
     }
     if not values:
         raise click.UsageError("expected a KEY and a VALUE", click.get_current_context())
-    with open_queue(create=True) as ctx:
+    with open_queue(create=True, rehearse=lambda ctx: set_(ctx, values)) as ctx:
         for setting in set_(ctx, values):
             click.echo(f"{setting.key} = {visible(setting.value)}")
             if (inforce := get(ctx, setting.key)).origin == "environment":

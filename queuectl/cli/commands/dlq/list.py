@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from queuectl.cli.completion import queue_names, spec_names
+from queuectl.cli.filters import check_filters
 from queuectl.cli.json_output import Output, print_array
 from queuectl.cli.lazy import Command
 from queuectl.cli.limits import limit_option, one_more, say_cut
@@ -29,6 +30,7 @@ from queuectl.service import dead_letters
 def command(spec: str | None, queue: str | None, limit: int, output: Output) -> None:
     """List dead jobs, newest first."""
     with open_queue(create=False) as ctx:
+        check_filters(ctx, spec=spec, queue=queue)
         found = dead_letters.list_dead(ctx, spec=spec, queue=queue, limit=one_more(limit))
     shown = found[: limit or None]
     if output == "table":

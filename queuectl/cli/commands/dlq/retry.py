@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from queuectl.cli.completion import job_ids, queue_names, spec_names
+from queuectl.cli.filters import check_filters
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue
 from queuectl.cli.shown import plural
@@ -41,6 +42,7 @@ def command(
         raise click.UsageError("--spec and --queue go with --all", click.get_current_context())
     with open_queue(create=False) as ctx:
         if everything:
+            check_filters(ctx, spec=spec, queue=queue)
             count = dead_letters.retry_all(ctx, spec=spec, queue=queue, as_was=as_was)
             click.echo(f"{plural(count, 'job')} sent back to pending")
             return

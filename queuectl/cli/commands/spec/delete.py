@@ -29,7 +29,7 @@ def command(names: tuple[str, ...], yes: bool) -> int:
     comes back with the next apply.
     """
     with open_queue(create=False) as ctx:
-        found = [specs.get_spec(ctx, name) for name in names]
+        found = [specs.find_spec(ctx, name) for name in names]
         if not confirmed(f"Delete {', '.join(stored.name for stored in found)}?", yes=yes):
             return 1
         for_each(

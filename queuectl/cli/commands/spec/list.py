@@ -62,8 +62,14 @@ def _row(stored: StoredSpec, zone: str, now: int) -> tuple[object, ...]:
         None if stored.last_fire_at is None else ago(stored.last_fire_at, now),
         command_text(stored.spec.command),
         stored.file,
-        "paused" if stored.paused else "orphaned" if stored.orphaned else None,
+        _note(stored),
     )
+
+
+def _note(stored: StoredSpec) -> str | None:
+    if stored.damage:
+        return "damaged"
+    return "paused" if stored.paused else "orphaned" if stored.orphaned else None
 
 
 def schedule_text(schedule: str | dict[str, object] | None) -> str:
