@@ -89,7 +89,7 @@ def is_one_line(err: str, start: str = "queuectl: ") -> bool:
     return err.startswith(start) and err.count("\n") == 1 and "Traceback" not in err
 
 
-def test_i00_every_command_is_tried() -> None:
+def test_every_command_is_tried() -> None:
     assert set(EVERY) == set(ALL)
 
 

@@ -33,8 +33,7 @@ def torment(queuectl: Queuectl, *, seed: str, seconds: float, lease_s: float) ->
     applier = Applier(hand, queuectl.folder / "jobs.d", chance("applier"))
     (queuectl.folder / "copies").mkdir()
     hand.run("apply", "jobs.d", killed=0.0)
-    _until(seconds, [fleet.torment, applier.torment, *(asker.ask for asker in askers)], record)
-    fleet.end()
+    _until(seconds, [fleet.torment, applier.torment, *(asker.ask for asker in askers)], at_end=fleet.end)
     return record
 
 
@@ -69,8 +68,11 @@ def _unfinished(queuectl: Queuectl) -> int:
     return sum(number for state, number in counts.items() if state not in FINAL)
 
 
-def _until(seconds: float, actors: list[Callable[[], None]], record: Record) -> None:
-    """Let each act again and again, in a thread of its own. What goes wrong in one ends them all."""
+def _until(seconds: float, actors: list[Callable[[], None]], *, at_end: Callable[[], None]) -> None:
+    """Let each act again and again, in a thread of its own. What goes wrong in one ends them all.
+
+    `at_end` comes last for the first of them: the others may wait for those whom it has stopped.
+    """
     end, broken = time.monotonic() + seconds, Event()
     errors: list[BaseException] = []
 
@@ -78,6 +80,8 @@ def _until(seconds: float, actors: list[Callable[[], None]], record: Record) -> 
         try:
             while time.monotonic() < end and not broken.is_set():
                 actor()
+            if actor is actors[0]:
+                at_end()
         except BaseException as error:  # noqa: BLE001  it is raised in the main thread
             errors.append(error)
             broken.set()
