@@ -246,7 +246,11 @@ class Model:
     def _set(self, job_id: int, now: int, **changes: Any) -> None:
         before = self.jobs[job_id]
         after = replace(before, updated_at=now, **changes)
-        after = replace(after, finished_at=now if after.state in FINAL else None)
+        after = replace(
+            after,
+            finished_at=now if after.state in FINAL else None,
+            blocked_by=before.blocked_by if after.state is JobState.BLOCKED else None,
+        )
         self.jobs[job_id] = after
         keep = next((keep for name, keep in after.frozen.keep.items() if name == after.state), None)
         until = None if keep is None or keep.for_ms is None else now + keep.for_ms

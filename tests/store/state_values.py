@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from queuectl.model.job import AttemptEnd, NewJob
 from queuectl.model.spec import Backoff, ExitCodes, JobSpec, Keep
-from queuectl.model.states import JobState, Outcome
+from queuectl.model.states import BlockedBy, JobState, Outcome
 
 WORKERS = ("w1", "w2", "w3")
 QUEUES = ("default", "mail")
@@ -58,7 +58,16 @@ def _new_job(
     frozen: JobSpec, key: str | None, kind: tuple[str | None, JobState], run_at: int, expires_at: int | None
 ) -> NewJob:
     spec, state = kind
-    return NewJob(frozen=frozen, key=key, spec=spec, state=state, run_at=run_at, expires_at=expires_at)
+    blocked_by = BlockedBy.SPEC if state is JobState.BLOCKED else None
+    return NewJob(
+        frozen=frozen,
+        key=key,
+        spec=spec,
+        state=state,
+        run_at=run_at,
+        expires_at=expires_at,
+        blocked_by=blocked_by,
+    )
 
 
 instants = st.integers(0, 15).map(lambda tick: 1000 + 100 * tick)

@@ -150,12 +150,12 @@ RETURNING id;
 -- name: expire
 -- blocked or pending → cancelled: could not start within its spec's start_within.
 UPDATE jobs
-SET state = 'cancelled', reason = :reason, finished_at = :now, updated_at = :now
+SET state = 'cancelled', blocked_by = NULL, reason = :reason, finished_at = :now, updated_at = :now
 WHERE id IN (
     SELECT id FROM jobs
     WHERE expires_at IS NOT NULL AND state IN ('blocked', 'pending') AND expires_at < :now AND attempt = 0
     LIMIT :limit)
-RETURNING id;
+RETURNING id, flow;
 
 -- name: keep_as_own_spec_says
 -- Of a job that no attempt ended.
@@ -164,7 +164,7 @@ UPDATE jobs SET own_keep = 1, purge_at = :purge_at WHERE id = :id;
 -- name: cancel_waiting
 -- blocked, scheduled, pending or failed → cancelled.
 UPDATE jobs
-SET state = 'cancelled', reason = :reason, finished_at = :now, updated_at = :now
+SET state = 'cancelled', blocked_by = NULL, reason = :reason, finished_at = :now, updated_at = :now
 WHERE id = :id AND state IN ('blocked', 'scheduled', 'pending', 'failed')
 RETURNING *;
 
