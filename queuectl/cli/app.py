@@ -41,6 +41,7 @@ SECTIONS = {
         "purge": "Delete old finished jobs.",
     },
     "Set up": {
+        "notify": "Try notifications.",
         "config": "Read and change the configuration.",
         "backup": "Copy the queue to a file while it is used.",
         "doctor": "Check the queue, its workers and the machine.",

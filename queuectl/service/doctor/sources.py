@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from queuectl.model.fire import StoredSpec
 from queuectl.model.env import EnvRef
+from queuectl.model.fire import StoredSpec
 from queuectl.service.context import Context
 from queuectl.service.doctor.finding import Finding, counted, ok, some, warning
 
