@@ -35,7 +35,7 @@ ATTEMPT_COLUMNS = (
 
 def show_job(ctx: Context, job: Job, output: Output) -> None:
     """Print a job: a page for people, or its JSON."""
-    attempts = jobs.attempts(ctx, job)
+    job, attempts = jobs.as_it_says(ctx, job), jobs.attempts(ctx, job)
     if output != "table":
         print_object(views.job_detail(job, attempts), output)
         return
@@ -85,6 +85,10 @@ def _fields(ctx: Context, job: Job, now: int) -> Iterator[tuple[str, object]]:
         "cancel",
         None if job.cancel_requested_at is None else f"asked for {full(job.cancel_requested_at, now)}",
     )
+    if job.said:
+        yield "summary", job.said.summary
+        yield "outputs", "\n".join(f"{key}={value}" for key, value in job.said.outputs.items()) or None
+        yield "progress", None if job.said.progress is None else f"{job.said.progress:.0%}"
     yield "finished", None if job.finished_at is None else full(job.finished_at, now)
 
 

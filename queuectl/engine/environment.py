@@ -107,6 +107,9 @@ def _about(launch: Launch) -> Environment:
     about = {b"QUEUECTL_DB": encode(launch.db)}
     if launch.spec is not None:
         about[b"QUEUECTL_SPEC"] = encode(launch.spec)
+    if launch.said:
+        about[b"QUEUECTL_OUTPUT"] = encode(launch.said)
+    about.update((encode(name), encode(value)) for name, value in launch.needs)
     if launch.frozen.event is not None:
         about[b"QUEUECTL_EVENT"] = encode(launch.frozen.event)
     if launch.fire_at is not None:

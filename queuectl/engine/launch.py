@@ -31,6 +31,10 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     output: str
     """Name, below the log folder, of the file that it writes to; that of no other attempt that isn't settled."""
 
+    said: str = ""
+    """Path of the file in which the command may say something of itself."""
+    needs: tuple[tuple[str, str], ...] = ()
+    """Variables with what the jobs put out that this one needs."""
     stdin: str | None = None
     """What the command reads there; None: nothing."""
 

@@ -21,6 +21,7 @@ from queuectl.engine.held import Held, HeldAttempt
 from queuectl.engine.hooks import HookCaller
 from queuectl.engine.journal import event
 from queuectl.engine.launch import Ended, Launch, Spawner, Started
+from queuectl.engine.output import said_name
 from queuectl.engine.quarantine import Quarantine
 from queuectl.engine.rescue import Rescuer
 from queuectl.engine.retention import forget_some
@@ -31,6 +32,7 @@ from queuectl.model.job import AttemptEnd, Job
 from queuectl.model.states import JobState, Outcome
 from queuectl.model.transition import Transition
 from queuectl.model.worker import StopMode
+from queuectl.rules.protocol import variable
 from queuectl.rules.transitions import OUT_OF_RESOURCES_DELAY_MS, after_attempt, describe, judge
 from queuectl.rules.units import format_size
 from queuectl.store.jobs import is_quarantined
@@ -439,6 +441,8 @@ class Engine:
             worker=self._me.id,
             db=self._me.db,
             output=held.output,
+            said=str(self._me.log_dir / said_name(held.output)),
+            needs=self._needed(job),
             stdin=self._store.jobs.input(job.id) if job.frozen.event else None,
         )
         mono = self._clock.monotonic()
@@ -470,6 +474,12 @@ class Engine:
     def _is_overdue(self, mono: int) -> bool:
         """Whether the last heartbeat is so long ago that others may hold this worker for dead: it stood still."""
         return mono - (self._due.beat - self._config.heartbeat) > self._config.lease
+
+    def _needed(self, job: Job) -> tuple[tuple[str, str], ...]:
+        if job.flow is None:
+            return ()
+        outputs = self._store.flows.outputs(job.id)
+        return tuple((variable(name, key), value) for name, found in outputs for key, value in found.items())
 
     def _sleep(self, now: int, mono: int) -> int:
         """Return how long nothing will be due."""

@@ -17,7 +17,7 @@ import msgspec
 
 CHUNK_BYTES = 64 * 1024
 
-_RUNNING_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+\.log")
+_RUNNING_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+\.(?:log|said)")
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -33,6 +33,11 @@ Piece = bytes | Gap
 def running_name(worker: str, number: int) -> str:
     """Name, below the log folder, of one of the files that a worker's attempts write to while they run."""
     return f"{worker}-{number}.log"
+
+
+def said_name(running: str) -> str:
+    """Name of the file in which the job that writes to this one may say something of itself."""
+    return f"{running.removesuffix('.log')}.said"
 
 
 def writer_of(name: str) -> str | None:

@@ -16,10 +16,11 @@ from queuectl.engine.launch import CannotStartError, Ended, Key, Launch, Spawner
 from queuectl.engine.mark import ON_LINUX, mark_of, process_mark, read_stat
 from queuectl.engine.output import output_name
 from queuectl.engine.reap import ExitStatus, has_exited, reap
+from queuectl.engine.said import read_said
 from queuectl.engine.signals import stops_caught
 from queuectl.engine.spawn import open_home, spawn
 from queuectl.engine.tree import Tree
-from queuectl.model.job import AttemptEnd
+from queuectl.model.job import AttemptEnd, Said
 from queuectl.model.states import Outcome
 
 __all__ = ["Ended", "Key", "Launch", "Processes", "Spawner", "Started"]
@@ -222,12 +223,14 @@ class Processes:
         status = reap(one.tree.pid)
         if one.stopped_at_start and status.signal in _STOPS:
             one.why = one.why or Outcome.INTERRUPTED
+        said = read_said(one.launch.said)
         return AttemptEnd(
+            said=said,
             outcome=one.why or status.outcome,
             pid=one.tree.pid,
             exit_code=status.exit_code,
             signal=status.signal,
-            error="; ".join(_notes(one, status, kept.note)) or None,
+            error="; ".join(_notes(one, status, kept.note, said)) or None,
             output=kept.output,
             output_bytes=kept.output_bytes,
             output_file=kept.output_file,
@@ -237,7 +240,7 @@ class Processes:
         )
 
 
-def _notes(one: _Running, status: ExitStatus, output_note: str | None) -> Iterator[str]:
+def _notes(one: _Running, status: ExitStatus, output_note: str | None, said: Said | None) -> Iterator[str]:
     """What people should know of an end beyond its outcome."""
     if status.error is not None:
         yield status.error
@@ -251,6 +254,8 @@ def _notes(one: _Running, status: ExitStatus, output_note: str | None) -> Iterat
         yield f"left {_processes(len(one.left_behind))} behind; killed"
     if output_note is not None:
         yield output_note
+    if said is not None:
+        yield from said.faults
 
 
 def _processes(count: int) -> str:

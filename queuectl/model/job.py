@@ -59,6 +59,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The flow that it is part of: the id of the job that this began with."""
     blocked_by: BlockedBy | None = None
     """What a blocked job waits for."""
+    said: Said | None = None
+    """By the latest attempt that said something."""
 
     @property
     def queue(self) -> str:
@@ -74,6 +76,22 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def max_retries(self) -> int:
         """Extra attempts after the first."""
         return self.frozen.retries or 0
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a job said of itself in the file named by `QUEUECTL_OUTPUT`."""
+
+    outputs: dict[str, str] = {}
+    """For the jobs that need it, and for people."""
+    progress: float | None = None
+    """0…1."""
+    summary: str | None = None
+    snooze_ms: int | None = None
+    """It is to run again so much later; no attempt is used."""
+    cancel: str | None = None
+    """It is not to run (again), for this reason."""
+    faults: tuple[str, ...] = ()
+    """Lines that could not be read."""
 
 
 class AttemptEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +117,7 @@ class AttemptEnd(msgspec.Struct, frozen=True, kw_only=True):
     """The middle was dropped to stay within `max_log`."""
     cpu_ms: int | None = None
     max_rss_kib: int | None = None
+    said: Said | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

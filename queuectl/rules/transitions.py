@@ -38,6 +38,10 @@ def judge(end: AttemptEnd, job: Job) -> AttemptEnd:
     """Return the end with the meaning that the job's `exit_codes` give to its exit code."""
     if end.outcome not in {Outcome.SUCCEEDED, Outcome.FAILED} or end.exit_code is None:
         return end
+    if end.said and end.said.cancel is not None:
+        return replace(end, outcome=Outcome.CANCELLED)
+    if end.said and end.said.snooze_ms is not None:
+        return replace(end, outcome=Outcome.SNOOZED)
     meaning = _meaning(end.exit_code, job)
     outcome = {"success": Outcome.SUCCEEDED, "snooze": Outcome.SNOOZED}.get(meaning or "", Outcome.FAILED)
     return end if outcome is end.outcome else replace(end, outcome=outcome)
@@ -48,12 +52,16 @@ def after_attempt(job: Job, end: AttemptEnd, *, now: int, random: float) -> Tran
     match end.outcome:
         case Outcome.SUCCEEDED:
             return Transition(state=JobState.COMPLETED, failures=job.failures, losses=job.losses)
+        case Outcome.CANCELLED if end.said and end.said.cancel is not None:
+            return _cancelled(replace(job, reason=f"by itself: {end.said.cancel}"))
         case Outcome.CANCELLED:
             return _cancelled(job)
         case _ if job.cancel_requested_at is not None:
             return _cancelled(job)
         case Outcome.INTERRUPTED:
             return _again(job, JobState.PENDING, None, "interrupted: its worker was stopped")
+        case Outcome.SNOOZED if end.said and end.said.snooze_ms is not None:
+            return _again(job, JobState.SCHEDULED, now + end.said.snooze_ms, "snoozed by itself")
         case Outcome.SNOOZED:
             due = now + job.frozen.exit_codes.snooze_for_ms
             return _again(job, JobState.SCHEDULED, due, f"snoozed by exit code {end.exit_code}")

@@ -10,6 +10,8 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
+from queuectl.engine.output import said_name
+from queuectl.engine.said import read_said
 from queuectl.model.errors import ConflictError, UnknownError, UsageError
 from queuectl.model.fire import StoredSpec
 from queuectl.model.job import Attempt, Job, NewJob
@@ -61,6 +63,18 @@ def list_jobs(
 def attempts(ctx: Context, job: Job) -> Sequence[Attempt]:
     """Return the attempts of a job, oldest first."""
     return ctx.store.attempts.of_job(job.id)
+
+
+def as_it_says(ctx: Context, job: Job) -> Job:
+    """Return a job with what its running attempt has said so far, where that can be read from here."""
+    if job.state is not JobState.PROCESSING:
+        return job
+    attempt = ctx.store.attempts.get(job.id, job.attempt)
+    if attempt is None or attempt.output_file is None or attempt.outcome is not None:
+        return job
+    path = output_path(ctx, said_name(attempt.output_file))
+    said = None if path is None else read_said(str(path), keep=True)
+    return job if said is None else replace(job, said=said)
 
 
 def cancel(ctx: Context, job: Job, *, reason: str | None = None) -> Job:

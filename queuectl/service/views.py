@@ -46,6 +46,9 @@ def job_detail(job: Job, attempts: Sequence[Attempt]) -> View:
         "expires_at": instant(job.expires_at),
         "cancel_requested_at": instant(job.cancel_requested_at),
         **_how(job.frozen),
+        "outputs": dict(job.said.outputs) if job.said else {},
+        "progress": job.said.progress if job.said else None,
+        "summary": job.said.summary if job.said else None,
         "attempts": [attempt_view(attempt) for attempt in attempts],
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from queuectl.model.flow import JobNeed, Times
+from queuectl.model.job import Said
 from queuectl.model.states import JobState
 from queuectl.store.database import Database, Row
 
@@ -62,6 +63,11 @@ class Flows:
     def needs_of(self, job_id: int) -> Sequence[JobNeed]:
         """Return the needs of a job."""
         return [_need(row) for row in self._db.run("needs_of_job", id=job_id)]
+
+    def outputs(self, job_id: int) -> Sequence[tuple[str, Mapping[str, str]]]:
+        """Return what the jobs put out that a job needs, each with its spec, or else its key or number."""
+        rows = self._db.run("said_by_needs", id=job_id)
+        return [(row["name"], msgspec.json.decode(row["said"], type=Said).outputs) for row in rows]
 
     def settle(self, job_id: int, state: JobState, *, now: int) -> Sequence[int]:
         """Let the end of a job have its effect on those that need it.

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from queuectl.model.errors import StoreInvalidError
-from queuectl.model.job import AttemptEnd, Job, NewJob
+from queuectl.model.job import AttemptEnd, Job, NewJob, Said
 from queuectl.model.spec import JobSpec, Keep
 from queuectl.model.states import JobState
 from queuectl.model.transition import Transition
@@ -30,6 +30,7 @@ STATEMENT_JOBS = 500
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder(JobSpec).decode
+_decode_said = msgspec.json.Decoder(Said).decode
 
 
 class Jobs:
@@ -178,6 +179,7 @@ class Jobs:
                 losses=transition.losses,
                 reason=transition.reason,
                 exit_code=end.exit_code,
+                said=None if end.said is None else _encode(end.said).decode(),
                 own_keep=int(keep is not None),
                 purge_at=_purge_at(keep, now),
                 finished_at=now if transition.finished else None,
@@ -512,6 +514,9 @@ def _first(rows: Sequence[Row]) -> Job | None:
 
 def _job(row: Row) -> Job:
     try:
-        return msgspec.convert(row | {"frozen": _decode(row["frozen"]), "worker": row["worker_id"]}, Job)
+        said = row["said"] and _decode_said(row["said"])
+        return msgspec.convert(
+            row | {"frozen": _decode(row["frozen"]), "worker": row["worker_id"], "said": said}, Job
+        )
     except ValueError as error:
         raise damaged(f"job {row['id']}", error) from None

@@ -168,6 +168,7 @@ PLANS = {
     "kept_outputs": "attempts by key",
     "give_input": "",
     "input": "inputs by key",
+    "said_by_needs": "jobs by key, needs_of_job, sorted",
 }
 """What each statement goes by: an index, or a table by its key; "all of" what it looks through; "sorted" when it sorts.
 
@@ -183,6 +184,7 @@ WALKS = {
 }
 """Statements that walk along jobs, attempts or fires all the same, and what ends that."""
 SORTS = {
+    "said_by_needs": "all of which are wanted",
     "enqueue_many": "what it is given",
     "make_jobs_of_specs": "what it is given",
     "newest_processing": "what runs now",

@@ -1,5 +1,6 @@
 -- Flows: jobs that need others. Gates: jobs that share slots, and rates at which jobs may start.
 
+ALTER TABLE jobs ADD COLUMN said TEXT;
 ALTER TABLE jobs ADD COLUMN flow INTEGER;
 ALTER TABLE jobs ADD COLUMN gated INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN slot TEXT;

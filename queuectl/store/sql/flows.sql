@@ -54,6 +54,11 @@ WHERE j.flow = :flow ORDER BY n.id;
 -- name: needs_of_job
 SELECT job_id, spec, needs_id, ends, met FROM needs WHERE job_id = :id ORDER BY id;
 
+-- name: said_by_needs
+-- What the jobs said that a job needs.
+SELECT COALESCE(j.spec, j.key, CAST(j.id AS TEXT)) AS name, j.said FROM needs n JOIN jobs j ON j.id = n.needs_id
+WHERE n.job_id = :id AND j.said IS NOT NULL ORDER BY n.id;
+
 -- name: meet_needs
 -- A job has ended as others need it.
 UPDATE needs SET met = 1 WHERE needs_id = :id AND met = 0 AND ends IN (:state, 'finished') RETURNING job_id;

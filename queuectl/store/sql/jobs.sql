@@ -93,7 +93,8 @@ UPDATE jobs
 SET state = CASE WHEN :state = 'pending' AND gated = 1 THEN 'blocked' ELSE :state END,
     blocked_by = CASE WHEN :state = 'pending' AND gated = 1 THEN 'gate' END,
     run_at = COALESCE(:run_at, run_at), failures = :failures, losses = :losses, reason = :reason,
-    exit_code = :exit_code, cancel_requested_at = NULL, own_keep = :own_keep, purge_at = :purge_at,
+    exit_code = :exit_code, said = COALESCE(CAST(:said AS TEXT), said), cancel_requested_at = NULL,
+    own_keep = :own_keep, purge_at = :purge_at,
     finished_at = CAST(:finished_at AS INTEGER), updated_at = :now
 WHERE id = :id AND state = 'processing' AND worker_id = :worker AND attempt = :attempt
   AND cancel_requested_at IS NOT DISTINCT FROM CAST(:cancel_requested_at AS INTEGER)
