@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from queuectl.engine.confine import user_named
 from queuectl.engine.launch import CannotStartError, Launch
 from queuectl.model.env import EnvRef
 from queuectl.rules.instants import format_instant
@@ -107,7 +108,14 @@ def _about(launch: Launch) -> Environment:
     about = {b"QUEUECTL_DB": encode(launch.db)}
     if launch.spec is not None:
         about[b"QUEUECTL_SPEC"] = encode(launch.spec)
-    if launch.said:
+    if launch.frozen.user is not None:
+        user = user_named(launch.frozen.user)
+        about |= {
+            b"HOME": encode(user.pw_dir),
+            b"USER": encode(user.pw_name),
+            b"LOGNAME": encode(user.pw_name),
+        }
+    elif launch.said:  # another user could not write there
         about[b"QUEUECTL_OUTPUT"] = encode(launch.said)
     about.update((encode(name), encode(value)) for name, value in launch.needs)
     if launch.frozen.event is not None:

@@ -22,6 +22,7 @@ from queuectl.engine.spawn import open_home, spawn
 from queuectl.engine.tree import Tree
 from queuectl.model.job import AttemptEnd, Said
 from queuectl.model.states import Outcome
+from queuectl.rules.units import format_duration, format_size
 
 __all__ = ["Ended", "Key", "Launch", "Processes", "Spawner", "Started"]
 
@@ -246,6 +247,11 @@ def _notes(one: _Running, status: ExitStatus, output_note: str | None, said: Sai
         yield status.error
     if one.why is None and status.signal == "SIGKILL":
         yield "killed from outside (out of memory?)"
+    limits = one.launch.frozen.limits
+    if status.signal == "SIGXCPU" and limits.cpu_time_ms is not None:
+        yield f"its cpu_time limit of {format_duration(limits.cpu_time_ms)} was reached"
+    if limits.memory_bytes is not None and status.outcome is not Outcome.SUCCEEDED and one.why is None:
+        yield f"its memory limit is {format_size(limits.memory_bytes)}: it may have reached it"
     if status.exit_code in _SHELL_CODES and isinstance(one.launch.frozen.command, str):
         yield _SHELL_CODES[status.exit_code]
     if one.unkillable:

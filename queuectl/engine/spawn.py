@@ -8,9 +8,11 @@ import signal
 import stat
 import subprocess
 import tempfile
-from typing import IO, NamedTuple
+from collections.abc import Mapping
+from typing import IO, Any, NamedTuple
 
 from queuectl.engine.capture import Capture
+from queuectl.engine.confine import confinement, is_confined
 from queuectl.engine.environment import Environment, encode
 from queuectl.engine.launch import CannotStartError
 from queuectl.model.spec import JobSpec
@@ -39,11 +41,13 @@ def spawn(
 
 
 class Channels(NamedTuple):
-    """What a command reads and writes."""
+    """What a command reads and writes, and how it is confined."""
 
     output: Capture
     given: int | None = None
     """Descriptor of what it reads from stdin; None: nothing."""
+    confined: Mapping[str, Any] = {}
+    """What Popen is told of its limits and user."""
 
 
 def _spawn(frozen: JobSpec, env: Environment, channels: Channels, home: int | None) -> int:
@@ -53,10 +57,12 @@ def _spawn(frozen: JobSpec, env: Environment, channels: Channels, home: int | No
         if home is None:
             _check_cwd(cwd)
             program = _find(argv[0], _name(frozen, argv[0]), cwd, env.get(b"PATH", b""))
-            return _popen(program, argv, env, cwd, channels)
+            return _popen(program, argv, env, cwd, channels._replace(confined=confinement(frozen)))
         _enter(cwd)
         try:
             program = _find(argv[0], _name(frozen, argv[0]), b"", env.get(b"PATH", b""))
+            if is_confined(frozen):
+                return _popen(program, argv, env, b".", channels._replace(confined=confinement(frozen)))
             return _posix_spawn(program, argv, env, channels)
         finally:
             _go_back(home)
@@ -148,7 +154,10 @@ def _popen(program: bytes, argv: list[bytes], env: Environment, cwd: bytes, chan
             cwd=cwd,
             env=env,
             start_new_session=True,
+            **channels.confined,
         )
+    except subprocess.SubprocessError as error:  # of what runs between fork and exec
+        raise CannotStartError(f"limits can't be set: {error}") from None
     finally:
         os.close(written)
     process.returncode = 0  # it is reaped elsewhere: Popen must neither wait for it nor warn

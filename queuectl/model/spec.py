@@ -83,6 +83,19 @@ class Concurrency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     on_conflict: OnConflict = OnConflict.WAIT
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What an attempt may take of the machine; None: as much as its worker."""
+
+    memory_bytes: int | None = None
+    """Address space of each of its processes (RLIMIT_AS)."""
+    cpu_time_ms: int | None = None
+    """Of each of its processes, rounded up to seconds (RLIMIT_CPU)."""
+    open_files: int | None = None
+    """Of each of its processes (RLIMIT_NOFILE)."""
+    nice: int | None = None
+    """Added to the worker's niceness; 0…19."""
+
+
 class Keep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """How much history one state keeps: an age or a count, exactly one of them."""
 
@@ -124,6 +137,9 @@ class JobSpec(
     max_log_bytes: int | None = None
     needs: tuple[Need, ...] = ()
     """Runs only in flows, when these have ended."""
+    limits: Limits = Limits()
+    user: str | None = None
+    """Who it runs as, where the worker is root."""
     hooks: Hooks = Hooks()
     params: Mapping[str, Mapping[str, Any]] = {}
     """What a caller may set: JSON Schemas by name."""

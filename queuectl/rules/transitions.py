@@ -82,6 +82,8 @@ def describe(end: AttemptEnd) -> str:
             return f"exit code {end.exit_code}"
         case Outcome.SIGNALLED if end.signal == "SIGKILL":
             return "killed by SIGKILL (out of memory?)"
+        case Outcome.SIGNALLED if end.signal == "SIGXCPU":
+            return "killed by SIGXCPU (its cpu_time limit)"
         case Outcome.SIGNALLED:
             return f"killed by {end.signal}"
         case Outcome.TIMED_OUT:

@@ -16,7 +16,7 @@ from queuectl.model.fire import Fire, StoredSpec
 from queuectl.model.flow import JobNeed
 from queuectl.model.hook import Hooks
 from queuectl.model.job import Attempt, Job
-from queuectl.model.spec import MASK, Backoff, ExitCodes, JobSpec, Keep, Schedule, schedule_zone
+from queuectl.model.spec import MASK, Backoff, ExitCodes, JobSpec, Keep, Limits, Schedule, schedule_zone
 from queuectl.model.states import JobState
 from queuectl.model.worker import QueueInfo
 from queuectl.rules.hooks import shown
@@ -264,6 +264,8 @@ def _how(spec: JobSpec) -> View:
         "exit_codes": _exit_codes(spec.exit_codes),
         "max_log": _size(spec.max_log_bytes),
         "needs": [{"job": need.job, "on": need.on} for need in spec.needs],
+        "limits": _limits(spec.limits),
+        "user": spec.user,
         **{f"on_{event}": list(map(shown, getattr(spec.hooks, event))) for event in Hooks.__struct_fields__},
         "params": {name: dict(schema) for name, schema in spec.params.items()},
         "arguments": dict(spec.arguments),
@@ -305,6 +307,16 @@ def _exit_codes(codes: ExitCodes) -> View:
     if "snooze" in shown:
         shown["snooze_for"] = _duration(codes.snooze_for_ms)
     return shown
+
+
+def _limits(limits: Limits) -> View:
+    shown = {
+        "memory": _size(limits.memory_bytes),
+        "cpu_time": _duration(limits.cpu_time_ms),
+        "open_files": limits.open_files,
+        "nice": limits.nice,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 def _keep(keep: Keep) -> str | int | None:

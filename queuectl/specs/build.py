@@ -19,6 +19,7 @@ from queuectl.model.spec import (
     ExitCodes,
     JobSpec,
     Keep,
+    Limits,
     Schedule,
 )
 from queuectl.model.states import CatchUp, OnConflict, Overlap
@@ -286,6 +287,18 @@ def _rate(value: str, _: _Here) -> int:
     return parse_rate(value)
 
 
+_LIMITS: dict[str, tuple[str, _Reader]] = {
+    "memory": ("memory_bytes", _size),
+    "cpu_time": ("cpu_time_ms", _duration),
+    "open_files": ("open_files", _as_is),
+    "nice": ("nice", _as_is),
+}
+
+
+def _limits(value: Mapping[str, Any], here: _Here) -> Limits:
+    return Limits(**{_LIMITS[key][0]: here.read(key, _LIMITS[key][1], inner) for key, inner in value.items()})
+
+
 _READERS: dict[str, tuple[str, _Reader]] = {
     "description": ("description", _as_is),
     "owner": ("owner", _as_is),
@@ -309,6 +322,8 @@ _READERS: dict[str, tuple[str, _Reader]] = {
     "needs": ("needs", _needs),
     "concurrency": ("concurrency", _concurrency),
     "rate": ("rate_us", _rate),
+    "limits": ("limits", _limits),
+    "user": ("user", _as_is),
     "params": ("params", _params),
     "on_success": ("success", _hooks),
     "on_failure": ("failure", _hooks),

@@ -117,6 +117,8 @@ def test_everything_of_a_job_that_died(ctx: Context, bench: Bench) -> None:
         "exit_codes": {"success": [0, "3-5"], "snooze": [75], "snooze_for": "1m"},
         "max_log": 1_500_000,
         "needs": [],
+        "limits": {},
+        "user": None,
         "on_success": [],
         "on_failure": [],
         "on_dead": [],
