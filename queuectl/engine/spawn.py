@@ -122,7 +122,7 @@ def _find(program: bytes, name: str, cwd: bytes, path: bytes) -> bytes:
 
 
 def _posix_spawn(program: bytes, argv: list[bytes], env: Environment, channels: Channels) -> int:
-    output, given = channels
+    output, given = channels.output, channels.given
     files: list[tuple[object, ...]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
         if given is None
