@@ -46,24 +46,30 @@ def kill_leftovers(worker: str, processes: Iterable[tuple[int, str]]) -> int:
 
 
 def _leftovers(worker: str, mains: Collection[int]) -> set[psutil.Process]:
-    """Those that still run. Looks through all processes: some 20 ms for 300."""
+    """Those that still run, or did just now. Looks through all processes: some 20 ms for 300.
+
+    Until there are no new ones: a process may fork and end between the list and the look, and its child is in no list.
+    """
     children: dict[int, list[psutil.Process]] = {}
     ahead: list[psutil.Process] = []
-    for pid in psutil.pids():
-        try:
-            process = psutil.Process(pid)
-            children.setdefault(process.ppid(), []).append(process)
-            if _is_in(mains, pid) or _carries(process, worker) or _writes_for(pid, worker):
-                ahead.append(process)
-        except psutil.NoSuchProcess:
-            continue
+    seen: set[int] = set()
+    while new := set(psutil.pids()) - seen:
+        seen |= new
+        for pid in new:
+            try:
+                process = psutil.Process(pid)
+                children.setdefault(process.ppid(), []).append(process)
+                if _is_in(mains, pid) or _carries(process, worker) or _writes_for(pid, worker):
+                    ahead.append(process)
+            except psutil.NoSuchProcess:
+                continue
     found: set[psutil.Process] = set()
     while ahead:
         process = ahead.pop()
         if process not in found:
             found.add(process)
             ahead += children.get(process.pid, [])
-    return {process for process in found - _spared(found) if _runs(process)}
+    return {process for process in found - _spared(found) if not _is_zombie(process)}
 
 
 def _still_theirs(mains: Mapping[int, str]) -> set[int]:
@@ -100,8 +106,9 @@ def _writes_for(pid: int, worker: str) -> bool:
     return False
 
 
-def _runs(process: psutil.Process) -> bool:
+def _is_zombie(process: psutil.Process) -> bool:
+    """Whether it has ended and waits to be reaped. One that is gone may have forked before: look again."""
     try:
-        return process.status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+        return process.status() in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
     except psutil.NoSuchProcess:
         return False

@@ -56,11 +56,13 @@ def adopted(listing: int, mains: Collection[int]) -> list[int]:
     started in its own session are no orphans.
     """
     session = os.getsid(0)
-    return [
-        pid
-        for pid in _own_children(listing)
-        if pid not in mains and _session(pid) != session and not _reaped(pid)
-    ]
+    seen: set[int] = set()
+    alive: list[int] = []
+    # Once more where one had died: what it had forked before became ours after the list was read.
+    while new := [pid for pid in _own_children(listing) if pid not in mains and pid not in seen]:
+        seen.update(new)
+        alive += [pid for pid in new if _session(pid) != session and not _reaped(pid)]
+    return alive
 
 
 def members(tree: Tree, orphans: Iterable[int], others: Collection[Tree]) -> list[int]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -175,4 +176,29 @@ def test_neither_itself_nor_its_ancestors(left: Leftovers, tmp_path: Path) -> No
 def test_one_that_goes_on_forking_is_caught(left: Leftovers) -> None:
     left.start("while :; do setsid sleep 0.01 & sleep 0.002; done")
     wait_until(lambda: kill_leftovers(left.worker, []) > 0)
+    assert kill_leftovers(left.worker, []) == 0
+
+
+def test_one_that_forks_and_ends_while_it_is_looked_for_leaves_nobody(
+    left: Leftovers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the list of all processes and the look at it: its child is not in the list."""
+    fork = "trap 'setsid sleep 300 & exit' USR1; echo; while :; do sleep 0.01; done"
+    env = os.environ | {"QUEUECTL_WORKER": left.worker}
+    with subprocess.Popen(
+        ["sh", "-c", fork], env=env, stdout=subprocess.PIPE, start_new_session=True
+    ) as middle:
+        assert middle.stdout is not None
+        middle.stdout.readline()
+        listed = psutil.pids
+
+        def pids() -> list[int]:
+            found = listed()
+            if middle.poll() is None:
+                middle.send_signal(signal.SIGUSR1)
+                middle.wait()
+            return found
+
+        monkeypatch.setattr(psutil, "pids", pids)
+        assert kill_leftovers(left.worker, []) > 0
     assert kill_leftovers(left.worker, []) == 0
