@@ -28,6 +28,7 @@ SECTIONS = {
         "list": "List jobs, newest first.",
         "get": "Show everything about one job.",
         "logs": "Show the output of a job.",
+        "why": "Say why a job or spec is not running, and what would change it.",
         "flow": "Show the jobs that belong together, as a tree.",
         "wait": "Wait until jobs are over.",
         "spec": "List, show, pause and delete specs.",

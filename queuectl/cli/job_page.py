@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import click
+import msgspec
 
 from queuectl.cli.json_output import Output, print_object
 from queuectl.cli.output_page import last_lines, safe_text
@@ -15,10 +16,11 @@ from queuectl.cli.visible import visible
 from queuectl.model.errors import QueuectlError
 from queuectl.model.job import Attempt, Job
 from queuectl.model.spec import BASH, DEFAULT_SHELL
-from queuectl.model.states import JobState
+from queuectl.model.states import WAITING, JobState
 from queuectl.rules.units import format_size
 from queuectl.service import jobs, logs, origin, views
 from queuectl.service.context import Context
+from queuectl.service.why import why_job
 
 LAST_LINES = 20
 ATTEMPT_COLUMNS = (
@@ -37,7 +39,9 @@ def show_job(ctx: Context, job: Job, output: Output) -> None:
     """Print a job: a page for people, or its JSON."""
     job, attempts = jobs.as_it_says(ctx, job), jobs.attempts(ctx, job)
     if output != "table":
-        print_object(views.job_detail(job, attempts), output)
+        print_object(
+            {**views.job_detail(job, attempts), "why": msgspec.to_builtins(why_job(ctx, job))}, output
+        )
         return
     now = now_ms()
     click.echo(_title(job))
@@ -71,6 +75,9 @@ def _fields(ctx: Context, job: Job, now: int) -> Iterator[tuple[str, object]]:
     yield "params", "\n".join(f"{name}={value}" for name, value in frozen.arguments.items()) or None
     yield "env file", "\n".join(frozen.env_file) or None
     yield from _origin(ctx, job)
+    if job.state in WAITING:
+        found = why_job(ctx, job)
+        yield "why", f"{found.reason}\n{found.advice}"
     yield "queue", f"{job.queue}, priority {job.priority}"
     yield (
         "retries",

@@ -43,5 +43,7 @@ class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
     processing: int
     running_limit: int | None = None
     """How many of its jobs run at once at most."""
+    next_us: int | None = None
+    """When its rate lets the next one start, in microseconds since the epoch."""
     interval_us: int | None = None
     """Microseconds between the starts of two of its jobs, at least."""

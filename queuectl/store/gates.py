@@ -42,6 +42,17 @@ class Gates:
         next_us: int | None = self._db.run("next_start")[0]["next_us"]
         return None if next_us is None else -(-next_us // 1000)
 
+    def holders(self, job_id: int) -> Sequence[int]:
+        """Return the ids of the jobs that have the slots which a job waits for."""
+        rows = self._db.run("slot_of_job", id=job_id)
+        slot = rows[0]["slot"] if rows else None
+        return [row["id"] for row in self._db.run("holders_of_slot", slot=slot)] if slot is not None else []
+
+    def next_start_of(self, spec: str) -> int | None:
+        """Return the instant when the rate of a spec lets its next job start; None: at once."""
+        next_us: int | None = self._db.run("rate_of_spec", spec=spec)[0]["next_us"]
+        return None if next_us is None else -(-next_us // 1000)
+
     def limit_queue(self, name: str, *, running: int | None, interval_us: int | None) -> None:
         """Let at most so many jobs of a queue run, and so often start; None: no limit."""
         self._db.run("limit_queue", name=name, running=running, interval_us=interval_us)

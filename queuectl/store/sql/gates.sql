@@ -42,6 +42,9 @@ ORDER BY id;
 SELECT id, state, cancel_requested_at FROM jobs
 WHERE slot = :slot AND slot IS NOT NULL AND state IN ('pending', 'processing') ORDER BY id;
 
+-- name: slot_of_job
+SELECT slot FROM jobs WHERE id = :id;
+
 -- name: admit
 -- blocked → pending: a slot is free, and the rate allows it.
 UPDATE jobs SET state = 'pending', blocked_by = NULL, reason = NULL, updated_at = :now

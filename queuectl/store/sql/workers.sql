@@ -46,7 +46,7 @@ RETURNING name;
 UPDATE queues SET paused_at = NULL, paused_by = NULL WHERE name = :name AND paused_at IS NOT NULL RETURNING name;
 
 -- name: queues
-SELECT q.name, q.paused_at, q.paused_by, q.running_limit, q.interval_us,
+SELECT q.name, q.paused_at, q.paused_by, q.running_limit, q.interval_us, q.next_us,
     (SELECT COALESCE(SUM(c.jobs), 0) FROM job_counts c WHERE c.queue = q.name
         AND c.state IN ('blocked', 'scheduled', 'pending', 'failed')) AS waiting,
     (SELECT COALESCE(SUM(c.jobs), 0) FROM job_counts c WHERE c.queue = q.name AND c.state = 'processing') AS processing
