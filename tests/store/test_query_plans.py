@@ -146,6 +146,7 @@ PLANS = {
     "waiting_at_rate": "jobs_at_rate",
     "impatient_at_slot": "jobs_impatient",
     "holders_of_slot": "jobs_in_slot",
+    "slot_of_job": "jobs by key",
     "admit": "jobs by key",
     "rate_of_spec": "jobs_spec, rates by key",
     "set_rate_of_spec": "",
