@@ -365,7 +365,7 @@ def test_i07_a_read_only_tmp(queuectl: Queuectl) -> None:
     need(sys.platform == "linux" and os.getuid() == 0, "root on Linux, to mount a read-only /tmp")
     need_tool("unshare")
     script = (
-        f"mount --bind {queuectl.folder} /mnt && mount -t tmpfs -o ro none /tmp && cd /mnt && "
+        f"mount --bind {queuectl.folder} /mnt && mount --bind /tmp /tmp && mount -o remount,ro,bind /tmp && cd /mnt && "
         "export QUEUECTL_DB=/mnt/q.db HOME=/mnt TMPDIR=/tmp && ! touch /tmp/x 2>/dev/null && "
         "queuectl enqueue 'seq 50000' && queuectl run --until-idle && queuectl logs 1 | tail -1"
     )
