@@ -25,6 +25,7 @@ from queuectl.engine.output import said_name
 from queuectl.engine.quarantine import Quarantine
 from queuectl.engine.rescue import Rescuer
 from queuectl.engine.retention import forget_some
+from queuectl.engine.wal_watch import WalWatch
 from queuectl.model.config import Config
 from queuectl.model.errors import StoreFailedError, StoreInvalidError, StoreUnavailableError
 from queuectl.model.fire import Fire
@@ -34,7 +35,6 @@ from queuectl.model.transition import Transition
 from queuectl.model.worker import StopMode
 from queuectl.rules.protocol import variable
 from queuectl.rules.transitions import OUT_OF_RESOURCES_DELAY_MS, after_attempt, describe, judge
-from queuectl.rules.units import format_size
 from queuectl.store.jobs import is_quarantined
 from queuectl.store.store import Store
 
@@ -48,15 +48,12 @@ COMPLAINT_MS = 10_000
 """At most one log line about the store in this time."""
 LAST_TRIES_MS = 10_000
 """How long a forced stop waits for the store, once nothing runs any more."""
-LARGE_LOG_BYTES = 64 << 20
-"""A write-ahead log that has grown so large is kept from shrinking by somebody who reads."""
 CLOCK_STEP_MS = 60_000
 """A wall clock that was put back so far may have been wrong for long; one that was put forward may be wrong now."""
 REST_MS = 20
 """Between two wake-ups of a worker that has no free slot: whoever enqueues thousands of jobs pays for each."""
 RETENTION_MS = 60_000
 """Between two rounds of forgetting."""
-_GROWS = "somebody has been reading for long, so that nothing can be moved out of it; fuser shows who"
 STEADY_MS = 3_600_000
 """So long nothing is forgotten after the wall clock was put forward: it may be wrong, and history would be gone."""
 
@@ -129,8 +126,6 @@ class Engine:
         """The queue was moved, replaced or deleted under the worker: it stops."""
         self.outdated = False
         """A newer queuectl has changed the queue's schema under the worker: it stops."""
-        self._log_bytes = LARGE_LOG_BYTES // 2
-        """How large the write-ahead log was when that was worth a warning."""
         self._store = store
         self._config = config
         self._me = me
@@ -142,6 +137,7 @@ class Engine:
         self._due = _Due()
         self._held = Held(me.id, me.slots)
         self._quarantine = Quarantine()
+        self._wal_watch = WalWatch(store.database)
         self._news = True
         """Others may have changed what is to be done."""
         self._moved = True
@@ -247,7 +243,7 @@ class Engine:
         if mono >= self._due.beat:
             self._beat(now, mono)
         self._check_place()
-        self._look_at_log()
+        self._wal_watch.look()
         rescued = self._rescuer.rescue(worker=self._me.id, now=now, mono=mono)
         self.tally.dead += rescued.count(JobState.DEAD)
         if rescued:  # it may have taken long to kill what was left
@@ -526,13 +522,6 @@ class Engine:
         if self._due.last_try is None:
             self._due.last_try = mono + LAST_TRIES_MS
         return mono >= self._due.last_try
-
-    def _look_at_log(self) -> None:
-        """Warn when the write-ahead log grows and grows; again when it has doubled."""
-        size = self._store.database.log_bytes()
-        if size >= 2 * self._log_bytes:
-            event("log of the queue grows", level=logging.WARNING, size=format_size(size), reason=_GROWS)
-            self._log_bytes = size
 
     def _complain(self, error: StoreUnavailableError, mono: int) -> None:
         if mono >= self._due.complaint:

@@ -27,6 +27,7 @@ _LEVELS = {"log_level": ("debug", "info", "warning", "error"), "durability": ("f
 _OLD_NAMES = {"timeout": "default_timeout"}
 _BEATS_PER_LEASE = 3
 _FEWEST_BEATS_PER_LEASE = 2
+SHORTEST_LEASE_MS = 500
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +142,11 @@ def _with_heartbeat(values: dict[str, Any], written: Mapping[str, _Written]) -> 
     """See that a worker shows several times a lease that it lives, or a live one would be held for dead."""
     defaults = Config()
     lease, heartbeat = values.get("lease", defaults.lease), values.get("heartbeat", defaults.heartbeat)
+    if lease < SHORTEST_LEASE_MS:
+        raise UsageError(
+            f"{written['lease'].place}: expected at least {format_duration(SHORTEST_LEASE_MS)},"
+            f" found {format_duration(lease)}: a busy machine would hold live workers for dead"
+        )
     if lease >= heartbeat * _FEWEST_BEATS_PER_LEASE:
         return values
     if "heartbeat" not in written:

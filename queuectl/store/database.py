@@ -65,7 +65,7 @@ class Database(Protocol):
         """Tell whether a newer queuectl has changed the schema since the queue was opened."""
         ...
 
-    def log_bytes(self) -> int:
+    def wal_bytes(self) -> int:
         """Return the size of the write-ahead log, which grows while somebody reads for long; 0 where there is none."""
         ...
 

@@ -8,26 +8,13 @@ from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = frozenset(
-    (
-        *(
-            "nfs",
-            "nfs4",
-            "cifs",
-            "smb2",
-            "smb3",
-            "smbfs",
-            "9p",
-            "afpfs",
-            "afs",
-            "ceph",
-            "glusterfs",
-            "lustre",
-            "gpfs",
-        ),
-        *("beegfs", "webdav", "davfs", "orangefs", "vboxsf", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph"),
-        *("fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "fuse.davfs"),
-    )
-)
+    {
+        "9p", "afpfs", "afs", "beegfs", "ceph", "cifs", "davfs", "glusterfs", "gpfs", "lustre",
+        "nfs", "nfs4", "orangefs", "smb2", "smb3", "smbfs", "vboxsf", "webdav",
+        "fuse.ceph", "fuse.davfs", "fuse.gcsfuse", "fuse.glusterfs", "fuse.rclone",
+        "fuse.s3fs", "fuse.sshfs",
+    }
+)  # fmt: skip
 
 
 def is_network(kind: str | None) -> bool:

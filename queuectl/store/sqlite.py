@@ -156,8 +156,8 @@ class SqliteDatabase:
         with telling(self.location):
             return schema_version(self._connection) > LATEST
 
-    def log_bytes(self) -> int:
-        """See Database.log_bytes."""
+    def wal_bytes(self) -> int:
+        """See Database.wal_bytes."""
         try:
             return os.stat(self.location + "-wal").st_size  # noqa: PTH116  not always a path
         except OSError:

@@ -165,16 +165,16 @@ def test_d11_a_log_that_a_reader_keeps_growing_is_warned_of_and_shrinks_again(qu
             reader.execute("BEGIN")
             assert list(reader.execute("SELECT COUNT(*) FROM jobs")) == [(1,)]
             write(40)
-            assert "log of the queue grows" not in run_log.read_text()
+            assert "write-ahead log grows" not in run_log.read_text()
             write(40)
             assert log.stat().st_size > 64 << 20
-            queuectl.wait_until(lambda: "log of the queue grows" in run_log.read_text(), "it is warned of")
+            queuectl.wait_until(lambda: "write-ahead log grows" in run_log.read_text(), "it is warned of")
             time.sleep(0.3)  # several polls
             reader.execute("ROLLBACK")
         queuectl.wait_until(
             lambda: write(2) or log.stat().st_size <= 64 << 20, "it shrinks with the next writes"
         )
-    assert run_log.read_text().count("log of the queue grows") == 1, "once, until it has doubled"
+    assert run_log.read_text().count("write-ahead log grows") == 1, "once, until it has doubled"
     assert worker.poll() is None
 
 

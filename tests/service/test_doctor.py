@@ -299,15 +299,9 @@ def test_a_file_of_another_user(ctx: Context, doctor: Doctor) -> None:
 
 @pytest.mark.parametrize("kind", ["nfs4", "fuse.sshfs", "CIFS"])
 def test_a_network_file_system(doctor: Doctor, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(place, "filesystem_of", lambda _: kind)
+    monkeypatch.setattr(place, "network_filesystem", lambda _: kind)
     found = doctor.bad("filesystem")
     assert (found.status, found.exit_code) == ("problem", 4)
-
-
-def test_the_file_system_is_known(tmp_path: Path) -> None:
-    assert place.filesystem_of(tmp_path)
-    if sys.platform == "linux":
-        assert place.filesystem_of(Path("/proc")) == "proc"
 
 
 @pytest.mark.parametrize(("limit", "status"), [("LITTLE", "warning"), ("TOO_LITTLE", "problem")])

@@ -148,3 +148,8 @@ def test_an_unknown_key_names_the_nearest(ctx: Context) -> None:
         get(ctx, "max-retrys")
     with pytest.raises(UsageError, match="config list"):
         set_(ctx, {"xyzzy": "1"})
+
+
+def test_a_lease_that_no_worker_can_hold_is_refused(ctx: Context) -> None:
+    with pytest.raises(UsageError, match="expected at least 500ms, found 499ms"):
+        set_(ctx, {"lease": "499ms"})

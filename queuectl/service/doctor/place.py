@@ -9,7 +9,7 @@ from pathlib import Path
 from queuectl.rules.units import format_size
 from queuectl.service.context import Context
 from queuectl.service.doctor.finding import Finding, ok, problem, warning
-from queuectl.store.filesystem import is_network
+from queuectl.store.filesystem import network_filesystem
 
 LITTLE, TOO_LITTLE = 256 << 20, 4 << 20
 """Bytes free. A checkpoint, a migration and the outputs of attempts need room."""
@@ -25,19 +25,10 @@ def check(ctx: Context) -> Iterator[Finding]:
         yield _room(logs, "outputs")
 
 
-def filesystem_of(folder: Path) -> str | None:
-    """Name the type of the file system that a folder is on; None where the system doesn't say."""
-    import psutil  # noqa: PLC0415  only doctor asks
-
-    place = folder.resolve()
-    mounts = {Path(mount.mountpoint): mount.fstype for mount in psutil.disk_partitions(all=True)}
-    return next((mounts[above] for above in (place, *place.parents) if above in mounts), None)
-
-
 def _filesystem(folder: Path) -> Finding:
-    kind = filesystem_of(folder)
-    if not is_network(kind):
-        return ok("filesystem", f"{kind or 'of unknown type'}, local")
+    kind = network_filesystem(folder)
+    if kind is None:
+        return ok("filesystem", "a disk of this machine")
     return problem(
         "filesystem",
         f"{folder} is on {kind}, a network file system: SQLite's locks and shared memory don't work there",
