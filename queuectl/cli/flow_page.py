@@ -8,6 +8,7 @@ import click
 
 from queuectl.cli.tables import Column, print_table
 from queuectl.cli.times import now_ms, rough, utc
+from queuectl.model.flow import JobNeed
 from queuectl.model.job import Job
 from queuectl.model.states import JobState
 from queuectl.service.flows import Flow
@@ -26,7 +27,7 @@ def show_flow(flow: Flow) -> None:
     """Print a flow for people."""
     click.echo(_title(flow))
     now = now_ms()
-    path = set(flow.critical_path)
+    path = set(flow.critical_path) if flow.took_ms is not None else set()  # what is still open may decide yet
     rows = []
     for job, stem in _tree(flow):
         times = flow.times.get(job.id)
@@ -72,13 +73,18 @@ def _tree(flow: Flow) -> Iterator[tuple[Job, str]]:
 
 
 def _parent(flow: Flow, job: Job, by_id: Mapping[int, Job]) -> int | None:
-    """Return which of its needs a job hangs below: one that is still open, else the one that ended last."""
-    needed = [by_id[one] for need in flow.needs.get(job.id, ()) if (one := need.needs_id or 0) in by_id]
-    return (
-        max(needed, key=lambda one: (one.finished_at is None, one.finished_at or 0, one.id)).id
-        if needed
-        else None
-    )
+    """Return which of its needs a job hangs below.
+
+    One that keeps it from running (a dead one, then one that is still open), else the one that ended last.
+    """
+
+    def weight(need: JobNeed) -> tuple[bool, bool, int, int]:
+        one = by_id[need.needs_id or 0]
+        is_over = one.finished_at is not None
+        return not need.met and is_over, not is_over, one.finished_at or 0, one.id
+
+    needed = [need for need in flow.needs.get(job.id, ()) if need.needs_id in by_id]
+    return max(needed, key=weight).needs_id if needed else None
 
 
 def _others(flow: Flow, job: Job) -> str | None:

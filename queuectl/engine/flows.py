@@ -46,9 +46,8 @@ def _grow(store: Store, config: Config, name: str, job_id: int, *, now: int, fir
         for stored in missing
     ]
     ids = {spec: made for (spec, _), made in store.specs.make_jobs(news, now=now).items()}
-    store.flows.add_needs(
-        need for stored in missing for need in _needs(stored, ids[stored.name], there | ids)
-    )
+    needs = [need for stored in missing for need in _needs(stored, ids[stored.name], there | ids)]
+    store.jobs.need(needs, now=now)
 
 
 def _needs(stored: StoredSpec, job_id: int, jobs: Mapping[str, int]) -> Sequence[JobNeed]:

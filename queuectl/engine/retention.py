@@ -19,6 +19,7 @@ def forget_some(store: Store, config: Config, log_dir: Path, *, now: int) -> boo
     with store.transaction():
         job_ids = _past_keeping(store, config, now)
         of_specs, more_specs = _past_keeping_of_specs(store)
+        store.jobs.leave_behind([*job_ids, *of_specs], now=now)
         _, files = store.history.forget([*job_ids, *of_specs])
         fires = store.history.forget_fires(config.keep_fires, now=now, limit=STEP)
     for name in files:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 
 class QueuectlError(Exception):
     """Something queuectl can't do, said in one line that names the object and the way out."""
@@ -27,6 +30,23 @@ class InvalidSpecError(QueuectlError):
     """One or more spec files are wrong; the message lists every error of every file."""
 
     exit_code = 3
+
+
+class SpecFault(NamedTuple):
+    """What is wrong with a spec, where its file no longer has to be at hand."""
+
+    spec: str
+    path: tuple[str | int, ...]
+    """From the job's fields to what is wrong: `("needs", 0)`."""
+    message: str
+
+
+class SpecFaultsError(InvalidSpecError):
+    """What is wrong with specs beside each other; whoever has read the files says where it stands in them."""
+
+    def __init__(self, faults: Sequence[SpecFault]) -> None:
+        super().__init__("\n".join(f"{fault.spec}: {fault.message}" for fault in faults))
+        self.faults = faults
 
 
 class StoreUnavailableError(QueuectlError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -79,7 +78,7 @@ def _text(name: str, value: Any) -> str | None:
         case int():
             return _number(name, value)
         case dict():
-            return json.dumps(value, ensure_ascii=False)
+            return msgspec.json.encode(value).decode()
         case (Hook(), *_):
             return "; ".join(map(shown, value))
         case tuple() if name == "needs":

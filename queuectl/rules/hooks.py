@@ -116,8 +116,13 @@ def last_lines(output: bytes) -> str:
 
 
 def parse_hook(text: str) -> Hook:
-    """Read a hook that is a text: the URL of a webhook or of a notification, or else a command."""
-    if _HTTP.fullmatch(text):
+    """Read a hook that is a text: the URL of a webhook or of a notification, or else a command.
+
+    ValueError for a text that is none of them.
+    """
+    if not text.strip() or "\0" in text:
+        raise ValueError(f"expected a command or a URL, found {text!r}")
+    if text.lower().startswith(("http://", "https://")):
         return Hook(webhook=text)
     return Hook(notify=text) if _URL.fullmatch(text) else Hook(command=text)
 

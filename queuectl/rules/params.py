@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from queuectl.model.spec import JobSpec
@@ -91,8 +91,8 @@ def _read(value: Any, schema: Mapping[str, Any]) -> Any:
     if not isinstance(value, str) or schema.get("type", "string") not in _READ_AS_JSON:
         return value
     try:
-        return json.loads(value)
-    except ValueError:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
         return value
 
 
@@ -108,4 +108,4 @@ def _problems(name: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from queuectl.model.config import Config
-from queuectl.model.errors import ConflictError
+from queuectl.model.errors import ConflictError, InvalidSpecError, SpecFaultsError
 from queuectl.model.fire import StoredSpec
 from queuectl.model.job import Job
 from queuectl.model.spec import JobSpec, LoadedSpec
@@ -50,8 +50,8 @@ class Validated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(paths: Sequence[Path], config: Config) -> Loaded:
-    """Read spec files, for an `apply` that follows at once. InvalidSpecError lists everything that is wrong."""
-    return _load(paths, config, {})
+    """Read spec files, for the first `apply` to a new queue. InvalidSpecError lists everything that is wrong."""
+    return _checked(_load(paths, config, {}), config, {})
 
 
 def validate(paths: Sequence[Path], config: Config, *, now: int) -> Validated:
@@ -59,8 +59,8 @@ def validate(paths: Sequence[Path], config: Config, *, now: int) -> Validated:
 
     Whether what is needed is there can be told of folders alone.
     """
-    loaded = read(paths, config)
-    refuse_faults(loaded.specs, {} if all(path.is_dir() for path in paths) else None)
+    others: dict[str, JobSpec] | None = {} if all(path.is_dir() for path in paths) else None
+    loaded = _checked(_load(paths, config, {}), config, others)
     warnings = _warnings(((one.spec, one.file) for one in loaded.specs), config, now)
     return Validated(specs=loaded.specs, ignored=loaded.ignored, warnings=warnings)
 
@@ -142,17 +142,20 @@ class _Applying(msgspec.Struct, frozen=True):
 
     def plan(self, held: Mapping[str, StoredSpec], now: int) -> Plan:
         source = self._source(held)
-        found = pure_plan(
-            self.loaded.specs,
-            held,
-            source=source.name,
-            config=self.ctx.config,
-            now=now,
-            last_jobs=self._last_jobs(held),
-            is_part=source.is_part,
-            prune=self.prune,
-            adopt=self.adopt,
-        )
+        try:
+            found = pure_plan(
+                self.loaded.specs,
+                held,
+                source=source.name,
+                config=self.ctx.config,
+                now=now,
+                last_jobs=self._last_jobs(held),
+                is_part=source.is_part,
+                prune=self.prune,
+                adopt=self.adopt,
+            )
+        except SpecFaultsError as error:
+            raise _with_places(self.loaded, self.ctx.config, error) from None
         if found.pruned and not self.loaded.specs and not self.allow_empty:
             raise ConflictError(
                 f"{', '.join(map(str, self.loaded.roots))}: no spec found there, so that all {len(found.pruned)} of"
@@ -186,9 +189,32 @@ def _held(ctx: Context) -> dict[str, StoredSpec]:
 
 
 def _load(paths: Sequence[Path], config: Config, known: Mapping[str, KnownFile]) -> Loaded:
-    from queuectl.specs.load import load  # noqa: PLC0415  yaml takes 30 ms
+    from queuectl.specs.load import invalid_beside_others, load  # noqa: PLC0415  yaml takes 30 ms
 
-    return load(paths, default_zone=config.timezone, known=known)
+    loaded = load(paths, default_zone=config.timezone, known=known)
+    if loaded.placed:
+        from queuectl.service.notify import bad_urls  # noqa: PLC0415  it loads what sends
+
+        if found := list(bad_urls(one.spec for one in loaded.specs if one.spec.name in loaded.placed)):
+            raise invalid_beside_others(loaded, found)
+    return loaded
+
+
+def _checked(loaded: Loaded, config: Config, others: Mapping[str, JobSpec] | None) -> Loaded:
+    try:
+        refuse_faults(loaded.specs, others)
+    except SpecFaultsError as error:
+        raise _with_places(loaded, config, error) from None
+    return loaded
+
+
+def _with_places(loaded: Loaded, config: Config, error: SpecFaultsError) -> InvalidSpecError:
+    from queuectl.specs.load import invalid_beside_others  # noqa: PLC0415  as above
+
+    if any(fault.spec not in loaded.placed for fault in error.faults):
+        loaded = _load(loaded.roots, config, {})  # files that are known are read again, for their places
+    placed = [fault for fault in error.faults if fault.spec in loaded.placed]
+    return invalid_beside_others(loaded, placed) if placed == error.faults else error
 
 
 def _versions(held: Mapping[str, StoredSpec]) -> dict[str, int]:

@@ -62,6 +62,14 @@ def flow_of(ctx: Context, job: Job) -> Flow:
         )
 
 
+def count_needing(ctx: Context, job: Job) -> int:
+    """Return how many jobs of the flow that a job began need others: none where it began none."""
+    begun = ctx.store.jobs.get(job.id)
+    if begun is None or begun.flow is None:
+        return 0
+    return len({need.job_id for need in ctx.store.flows.needs(begun.flow)})
+
+
 def cancel_flow(ctx: Context, job: Job, *, reason: str | None = None) -> Sequence[Job]:
     """Cancel every job of a flow that isn't over, running ones too. Returns them.
 

@@ -231,6 +231,7 @@ def _follow_up(ctx: Context, job: Job, as_was: bool) -> Job | None:
 def _purge_batch(ctx: Context, states: Collection[JobState], before: int, queue: str | None) -> int:
     with ctx.store.transaction():
         ids = ctx.store.history.finished(states, before=before, queue=queue, limit=BATCH)
+        ctx.store.jobs.leave_behind(ids, now=ctx.now())
         count, outputs = ctx.store.history.forget(ids)
     for name in outputs:
         if path := output_path(ctx, name):

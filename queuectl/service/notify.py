@@ -8,10 +8,12 @@ import hmac
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, get_args
 
-from queuectl.model.errors import QueuectlError, UsageError
+from queuectl.model.errors import QueuectlError, SpecFault, UsageError
+from queuectl.model.hook import HookEvent
+from queuectl.model.spec import JobSpec
 from queuectl.model.version import VERSION
 
 TIMEOUT_S = 30
@@ -74,6 +76,18 @@ def check_notification_url(url: str) -> None:
     _service(url)
 
 
+def bad_urls(specs: Iterable[JobSpec]) -> Iterator[SpecFault]:
+    """Say which notifications of the specs could never be sent. URLs that come from elsewhere can't be looked at."""
+    for spec in specs:
+        for event in get_args(HookEvent):
+            for index, hook in enumerate(getattr(spec.hooks, event)):
+                if isinstance(hook.notify, str):
+                    try:
+                        check_notification_url(hook.notify)
+                    except UsageError as error:
+                        yield SpecFault(spec.name or "", (f"on_{event}", index, "notify"), str(error))
+
+
 def title_and_text(message: Mapping[str, Any]) -> tuple[str, str]:
     """Say an event for people: `queuectl: nightly-dump is dead`, and why, with the end of its output."""
     job = message["data"]["job"]
@@ -127,7 +141,7 @@ def _service(url: str) -> Any:
     service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
     if service is None:
         raise UsageError(
-            f"notify: {_scheme(url)} is no URL of a service that apprise knows, or something is missing in it"
+            f"{_scheme(url)} is no URL of a service that apprise knows, or something is missing in it"
         )
     return service
 

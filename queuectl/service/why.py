@@ -109,7 +109,7 @@ def _needing(ctx: Context, unmet: Sequence[JobNeed]) -> tuple[str, str]:
                 f"start that: queuectl trigger {need.spec}",
             )
         needed = ctx.store.jobs.get(need.needs_id)
-        name = f"job {need.needs_id}" + (f" ({need.spec})" if need.spec else "")
+        name = _named(need)
         if needed is None:
             return (
                 f"it needs {name}, which was deleted",
@@ -119,7 +119,11 @@ def _needing(ctx: Context, unmet: Sequence[JobNeed]) -> tuple[str, str]:
             return f"it needs {name}, which is {needed.state}", f"run that again: queuectl retry {needed.id}"
     first = unmet[0]
     more = f" and {len(unmet) - 1} more" if len(unmet) > 1 else ""
-    return f"it needs job {first.needs_id}{more}", f"see why that one takes: queuectl why {first.needs_id}"
+    return f"it needs {_named(first)}{more}", f"see why that one takes: queuectl why {first.needs_id}"
+
+
+def _named(need: JobNeed) -> str:
+    return f"job {need.needs_id}" + (f" ({need.spec})" if need.spec else "")
 
 
 def _at_gate(ctx: Context, job: Job) -> tuple[str, str]:
@@ -128,7 +132,10 @@ def _at_gate(ctx: Context, job: Job) -> tuple[str, str]:
     if concurrency and len(holders) >= concurrency.limit:
         shown = ", ".join(map(str, holders[:5])) + (" …" if len(holders) > 5 else "")
         taken = "the slot is" if concurrency.limit == 1 else f"all {concurrency.limit} slots are"
-        return f"{taken} taken by job {shown}", f"wait, or end one: queuectl cancel {holders[0]}"
+        return (
+            f"{taken} taken by {'job' if len(holders) == 1 else 'jobs'} {shown}",
+            f"wait, or end one: queuectl cancel {holders[0]}",
+        )
     if job.frozen.rate_us is not None:
         start = ctx.store.gates.next_start_of(job.spec or "")
         when = (

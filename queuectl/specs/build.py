@@ -24,7 +24,7 @@ from queuectl.model.spec import (
 )
 from queuectl.model.states import CatchUp, OnConflict, Overlap
 from queuectl.rules.gate import slot_key
-from queuectl.rules.hooks import check_hook
+from queuectl.rules.hooks import check_hook, parse_hook
 from queuectl.rules.instants import parse_instant
 from queuectl.rules.params import check_params
 from queuectl.rules.rates import parse_rate
@@ -270,7 +270,9 @@ def _hooks(value: Any, here: _Here) -> tuple[Hook, ...]:
 
 def _one_hook(value: Any, _: _Here) -> Hook:
     if isinstance(value, str):
-        return Hook(command=value)
+        hook = parse_hook(value)
+        check_hook(hook)
+        return hook
     fields: dict[str, Any] = {
         name: EnvRef(**one) if isinstance(one, Mapping) else one for name, one in value.items()
     }

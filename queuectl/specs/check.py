@@ -71,9 +71,9 @@ def label(path: tuple[str | int, ...]) -> str:
     return text.removeprefix(".")
 
 
-def is_variable(path: tuple[str | int, ...]) -> bool:
-    """Whether the value at `path` is one of `env`: such values are shown nowhere."""
-    return label(path).startswith("env.")
+def may_be_secret(path: tuple[str | int, ...]) -> bool:
+    """Whether the value at `path` is one of `env`, or of a hook, which may have a URL: such are shown nowhere."""
+    return label(path).startswith(("env.", "on_success", "on_failure", "on_dead"))
 
 
 @cache
@@ -185,7 +185,7 @@ def _found(error: Any, path: tuple[str | int, ...]) -> str:
     value = error.instance
     types = error.schema.get("type", "string")
     if isinstance(value, str):
-        if is_variable(path):
+        if may_be_secret(path):
             return "a text"
         if not value:
             return "an empty text"
@@ -197,6 +197,6 @@ def _found(error: Any, path: tuple[str | int, ...]) -> str:
     if isinstance(value, dict | list):
         kind = "mapping" if isinstance(value, dict) else "list"
         return f"a {kind}" if value else f"an empty {kind}"
-    shown = "a number or boolean" if is_variable(path) else str(value).lower()
+    shown = "a number or boolean" if may_be_secret(path) else str(value).lower()
     only_text = types == "string" or ("string" in types and "number" not in types and "integer" not in types)
     return f"{cropped(shown)}{'; put it in quotes' if only_text else ''}"

@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from queuectl.model.errors import InvalidSpecError, SpecFault
+from queuectl.model.hook import Hooks
 from queuectl.model.spec import LoadedSpec
 from queuectl.specs.build import build
-from queuectl.specs.check import Problem, is_variable, problems
+from queuectl.specs.check import Problem, may_be_secret, problems
 from queuectl.specs.defaults import with_defaults
 from queuectl.specs.document import read
 from queuectl.specs.faults import MAX_FAULTS_SHOWN, Fault, fault_at, invalid
@@ -38,6 +40,20 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """The files with the specs, by their absolute paths."""
     read: tuple[ReadFile, ...]
     """Those among them that were not known."""
+    placed: Mapping[str, PlacedDict]
+    """By name, the fields of the specs in these that can be wrong beside others: they have needs or hooks."""
+
+
+def invalid_beside_others(loaded: Loaded, faults: Iterable[SpecFault]) -> InvalidSpecError:
+    """Return one error that lists faults of specs that are `placed`, with their places."""
+    return invalid(
+        fault_at(
+            place_of(loaded.placed[fault.spec], fault.path),
+            f"{fault.path[0]}: {fault.message}",
+            quote=not may_be_secret(fault.path),
+        )
+        for fault in faults
+    )
 
 
 def load(paths: Sequence[Path], *, default_zone: str, known: Mapping[str, KnownFile] | None = None) -> Loaded:
@@ -63,6 +79,7 @@ def load(paths: Sequence[Path], *, default_zone: str, known: Mapping[str, KnownF
         roots=roots,
         files=tuple(str(file.path) for file in files if not file.holds_defaults),
         read=tuple(loading.read),
+        placed=loading.placed,
     )
 
 
@@ -70,6 +87,7 @@ class _Loading:
     def __init__(self, zone: str, faults: Iterable[Fault], known: Mapping[str, KnownFile]) -> None:
         self.specs: list[LoadedSpec] = []
         self.read: list[ReadFile] = []
+        self.placed: dict[str, PlacedDict] = {}
         self.faults = [*faults]
         self.places_are_missing = False
         """A name of a known file is there twice; where, only reading all files tells."""
@@ -183,6 +201,8 @@ class _Loading:
             self.faults.append(fault_at(at, f"the name '{name}' is taken by {taken_by}; names are unique"))
         if spec is not None:
             self.specs.append(LoadedSpec(spec=spec, file=source.label, line=at.line))
+            if spec.needs or spec.hooks != Hooks():
+                self.placed[name] = fields
 
     def _ready_defaults(self, own: PlacedDict, source: Source, above: PlacedDict | None) -> PlacedDict:
         """Checked defaults with those above them; what is wrong with them is found even where no job uses them."""
@@ -211,7 +231,7 @@ class _Loading:
         known = {fault.position for fault in follow_ups_of}
         for problem in found:
             place = place_of(root, problem.path, on_key=problem.on_key)
-            secret = is_variable(problem.path) and not problem.on_key
+            secret = may_be_secret(problem.path) and not problem.on_key
             fault = fault_at(place, problem.message, quote=not secret)
             if fault.position not in known:
                 self.faults.append(fault)

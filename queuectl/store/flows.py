@@ -93,12 +93,23 @@ class Flows:
         waiting = [row["job_id"] for row in self._db.run("users_left_waiting", id=job_id)]
         self._explain(waiting, f"waits for job {job_id}", now)
 
+    def ended(self, ids: Collection[int]) -> Sequence[tuple[int, int | None, JobState]]:
+        """Return those of some jobs that are final: id, flow and state."""
+        rows = self._db.run("ended_among", ids=_json(list(ids))) if ids else []
+        return [(row["id"], row["flow"], JobState(row["state"])) for row in rows]
+
+    def left_behind(self, ids: Collection[int]) -> Sequence[tuple[int, int]]:
+        """Return the blocked jobs that wait for one of these, each with which one."""
+        rows = self._db.run("users_left_behind", ids=_json(list(ids))) if ids else []
+        return [(row["job_id"], row["needs_id"]) for row in rows]
+
     def users_left(self, job_id: int) -> Sequence[int]:
         """Return the ids of the blocked jobs that need a job which has ended otherwise, or not yet."""
         return [row["job_id"] for row in self._db.run("users_left_waiting", id=job_id)]
 
     def block_again(self, job_id: int, *, now: int) -> Row | None:
-        """Pending → blocked, where a retried job needs what hasn't ended as it needs it."""
+        """Pending → blocked, where a retried job needs what hasn't ended as it needs it, and still may."""
+        self._db.run("waive_needs", id=job_id)
         unmet = [need for need in self.needs_of(job_id) if not need.met]
         if not unmet:
             return None

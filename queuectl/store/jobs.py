@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from queuectl.model.errors import StoreInvalidError
+from queuectl.model.flow import JobNeed
 from queuectl.model.job import AttemptEnd, Job, NewJob, Said
 from queuectl.model.spec import JobSpec, Keep
 from queuectl.model.states import JobState
@@ -263,6 +264,20 @@ class Jobs:
             self._keep_as_own_spec_says(cancelled, now)
             return cancelled
 
+    def need(self, needs: Collection[JobNeed], *, now: int) -> None:
+        """Let new blocked jobs need others. One of these that has ended already has its effect at once."""
+        with self._db.transaction():
+            self._flows.add_needs(needs)
+            open_needs = {need.needs_id for need in needs if need.needs_id is not None and not need.met}
+            for job_id, flow, state in self._flows.ended(open_needs):
+                self._settle_one(job_id, flow, state, now)
+
+    def leave_behind(self, ids: Collection[int], *, now: int) -> None:
+        """Blocked → cancelled: what still waits for jobs that are about to be deleted, and what needs that."""
+        with self._db.transaction():
+            left = self._flows.left_behind(ids)
+            self._give_up([(one, f"needs job {needed}, which was deleted") for one, needed in left], now)
+
     def cancel_requests(self, worker: str) -> Sequence[int]:
         """Return the ids of the worker's processing jobs that somebody cancelled."""
         return [row["id"] for row in self._db.run("cancel_requests", worker=worker)]
@@ -320,15 +335,18 @@ class Jobs:
         """Let the end of a job have its effect on its flow; what can't run any more because of it is cancelled."""
         if flow is None:
             return
-        never = [(one, job_id) for one in self._flows.settle(job_id, state, now=now)]
-        for one, cause in never:  # it grows: those that need one which never runs never run either
-            reason = f"not needed: job {cause} has {'completed' if cause == job_id else 'not run'}"
+        reason = f"not needed: job {job_id} has completed"
+        self._give_up([(one, reason) for one in self._flows.settle(job_id, state, now=now)], now)
+
+    def _give_up(self, never: list[tuple[int, str]], now: int) -> None:
+        """Blocked → cancelled: pairs of a job that can't run any more, and why."""
+        for one, reason in never:  # it grows: those that need one which never runs never run either
             for job in readable(
                 self._db, self._db.run("cancel_waiting", id=one, reason=reason, now=now), _job
             ):
                 self._keep_as_own_spec_says(job, now)
                 self._flows.settle(one, JobState.CANCELLED, now=now)
-                never += [(user, one) for user in self._flows.users_left(one)]
+                never += [(user, f"not needed: job {one} has not run") for user in self._flows.users_left(one)]
 
     def _told(self, rows: Sequence[Row]) -> Job | None:
         """Announce a job that is new to the workers, or changed for them."""

@@ -20,6 +20,8 @@ INSTANTS = [
     "x", "", "2026-02-30", "2026-13-01T00:00:00Z", "25:00", DIGITS, "2026-01-01T00:00:00+25:00", "nan", "-",
     "99999-01-01",
 ]  # fmt: skip
+UNKNOWN = ["nope", "", "0", "99", DIGITS, "x" * 5_000, "ü", "a b", "1.5", "\x1b[2J"]
+"""What is no id or name of anything; a path, where one is wanted, that leads nowhere."""
 FACTORS = ["x", "0.5", "nan", "-1", "", DIGITS]
 VALUES = {
     "limit": NUMBERS, "retries": NUMBERS, "slots": NUMBERS, "processes": NUMBERS, "attempt": [*NUMBERS[:4], "0"],
@@ -34,12 +36,13 @@ VALUES = {
     "kill_after": [*DURATIONS], "timezone": ["x", "", "Europe/Berln", "../../etc/passwd", DIGITS, "\x1b[2J"],
     "heartbeat": [*DURATIONS, "20s"], "lease": [*DURATIONS, "0s"], "max_log": ["x", "", "-1", "nan", "1XB", DIGITS],
     "keep_completed": ["x", "", "-1", DIGITS], "keep_dead": ["x", "-1"], "keep_cancelled": ["x"], "keep_fires": ["x"],
+    "at": INSTANTS, "end": INSTANTS, "arguments": ["x", "", "=x", "="], "spacing": DURATIONS,
+    "rate": ["x", "", "0/s", "10", "10/y", f"{DIGITS}/s", "-1/s"], "running": [*NUMBERS, "0"],
+    "on_dead": ["", " ", "https://user:secret@h/x", "x\0y"],
     "durability": ["some", ""], "log_dir": ["", "~nobody-so-named/x"], "log_file": ["~nobody-so-named/x"],
 }  # fmt: skip
 """What can't be the value of an option, by its name."""
-UNKNOWN = ["nope", "", "0", "99", DIGITS, "x" * 5_000, "ü", "a b", "1.5", "\x1b[2J"]
-"""What is no id or name of anything; a path, where one is wanted, that leads nowhere."""
-FREE_TEXT = {"reason", "text", "source", "spec", "queue", "queues", "specs"}
+FREE_TEXT = {"reason", "text", "source", "spec", "queue", "queues", "specs", "needs"}
 """Options that take any text, or that are told apart below."""
 TAKES_ANYTHING = {("enqueue",), ("backup",), ("config", "set")}
 """Commands whose arguments are no ids."""
@@ -139,6 +142,8 @@ def test_places_that_can_not_be_a_queue(cli: Cli, tmp_path: Path, path: tuple[st
         ("config", "set"): ["max-retries", "3"],
         ("enqueue",): ["true"],
         ("dlq", "retry"): ["--all"],
+        ("backfill",): ["x", "--from=2026-01-01"],
+        ("queue", "limit"): ["x", "--running=1"],
     }.get(path, filled(command))
     (tmp_path / "text.db").write_text("to do\n" * 100)
     (tmp_path / "folder.db").mkdir()
@@ -181,6 +186,7 @@ def test_places_that_can_not_be_a_queue(cli: Cli, tmp_path: Path, path: tuple[st
         (["enqueue", '{"command": "x", "priority": 1e400}'], 2), (["enqueue", "{" + '"a":{' * 5_000], 2),
         (["logs", "hello", "-f", "--tail", "1"], 2), (["logs", "hello", "-f", "-o", "json"], 2),
         (["logs", "hello", "--attempt", "9"], 1), (["logs", "later"], 1),
+        (["enqueue", "true", "--needs", "nope"], 1), (["enqueue", "true", "--needs", ""], 1),
         (["run", "--watch"], 2), (["run", "--queue", "a b", "--until-idle"], 2),
         (["run", "--queue", "", "--until-idle"], 2),
         (["worker", "start", "--queue", "a b", "--until-idle"], 2),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import os
 import re
 import shlex
@@ -36,7 +37,8 @@ def example(queuectl: Queuectl, request: pytest.FixtureRequest) -> Path:
     copy = queuectl.folder / name
     shutil.copytree(EXAMPLES / name, copy, ignore=shutil.ignore_patterns("out", "__pycache__"))
     queuectl.folder = copy
-    queuectl.env["QUEUECTL_DB"] = str(copy / "out" / "queue.db")
+    queuectl.db = copy / "out" / "queue.db"
+    queuectl.env["QUEUECTL_DB"] = str(queuectl.db)
     return copy
 
 
@@ -151,6 +153,116 @@ def test_the_specs_fire_when_the_crontab_would(queuectl: Queuectl, example: Path
         assert [at for at in due if at < end] == expected, name
 
 
+@of("nightly-etl")
+def test_nightly_etl(queuectl: Queuectl, example: Path) -> None:
+    output, report = follow_readme(queuectl, example), example / "out" / "report.md"
+    alarm = "extract-products (job 10) is dead: exit code 65, which means: don't retry"
+    told = f"{alarm}: sources/products.csv: no column unit_price\n"
+    assert "job 12: it needs job 11" in output
+    assert output.count(told) == 1
+    lines = report.read_text(encoding="utf-8").splitlines()
+    assert lines == [
+        "# Sales, from 20 rows",
+        "",
+        "| country | orders | amount |",
+        "|---|---:|---:|",
+        *_sales(example),
+    ]
+    assert queuectl.json("get", "load")["outputs"] == {"rows": "20"}
+
+    report.unlink()
+    _edit(example / "jobs.d" / "nightly-etl.yaml", "customer name country", "customer name land")
+    queuectl("apply", "jobs.d")
+    queuectl("trigger", "nightly")
+    queuectl("run", "--until-idle", code=1)
+    (dead,) = queuectl.json("dlq", "list")
+    flow = queuectl.json("flow", str(dead["id"]))
+    assert {job["spec"]: job["state"] for job in flow["jobs"]} == {
+        "nightly": "completed",
+        "extract-customers": "dead",
+        "extract-orders": "completed",
+        "extract-products": "completed",
+        "load": "blocked",
+        "report": "blocked",
+    }
+    assert f"needs job {dead['id']}, which is dead" in queuectl("flow", "report")
+    assert f"queuectl retry {dead['id']}" in queuectl("why", "load")
+    alarms = (example / "out" / "alarms").read_text(encoding="utf-8").splitlines()
+    assert [line.partition(" (")[0] for line in alarms] == ["extract-products", "extract-customers"]
+    assert alarms[1].endswith(": sources/customers.csv: no column land")
+
+    _edit(example / "jobs.d" / "nightly-etl.yaml", "customer name land", "customer name country")
+    queuectl("apply", "jobs.d")
+    queuectl("dlq", "retry", "--all")
+    queuectl("run", "--until-idle")
+    ended = queuectl.json("flow", "report")
+    assert ended["id"] == flow["id"]
+    assert [job["id"] for job in ended["jobs"]] == [job["id"] for job in flow["jobs"]]
+    assert {job["state"] for job in ended["jobs"]} == {"completed"}
+    assert report.read_text(encoding="utf-8").splitlines() == lines
+
+
+@of("tenants")
+def test_tenants(queuectl: Queuectl, example: Path) -> None:
+    output = follow_readme(queuectl, example)
+    for tenant, tasks in {"acme": 7, "globex": 2, "initech": 2}.items():
+        assert re.search(rf"^{tenant}: {tasks} tasks, at most [12] at once$", output, re.MULTILINE)
+
+    tenants = ("acme", "acme", "globex", "initech")
+    queuectl("enqueue", "-", stdin="".join(_task(tenants[n % 4], f"task {n}") for n in range(40)))
+    workers = [queuectl.start("run", "--until-idle", "--slots", "5") for _ in range(2)]
+    assert [worker.wait(queuectl.deadline_s) for worker in workers] == [0, 0]
+    assert set(queuectl.states().values()) == {"completed"}
+    peaks = subprocess.check_output([sys.executable, "database.py", "peaks"], cwd=example, text=True)
+    assert peaks.splitlines() == [
+        "acme: 27 tasks, at most 2 at once",
+        "globex: 12 tasks, at most 2 at once",
+        "initech: 12 tasks, at most 2 at once",
+    ]
+
+
+@of("tenants")
+def test_a_tenant_with_much_to_do_holds_up_no_other(queuectl: Queuectl, example: Path) -> None:
+    busy = "until [ -e out/go ]; do sleep 0.05; done"
+    lines = [
+        _task("acme", "first", busy),
+        _task("acme", "second", busy),
+        _task("acme", "third"),
+        _task("globex", "x"),
+    ]
+    queuectl("enqueue", "-", stdin="".join(lines))
+    worker = queuectl.start("run", "--until-idle", "--slots", "8")
+    queuectl.wait_until(lambda: queuectl.states()[4] == "completed", "the other tenant's job runs")
+    assert queuectl.states() == {1: "processing", 2: "processing", 3: "blocked", 4: "completed"}
+    assert queuectl("why", "3").startswith("job 3: all 2 slots are taken by job")
+    (example / "out" / "go").touch()
+    assert worker.wait(queuectl.deadline_s) == 0
+    assert queuectl.states()[3] == "completed"
+
+
+@of("crawl")
+def test_crawl(queuectl: Queuectl, example: Path) -> None:
+    output = follow_readme(queuectl, example)
+    assert "9 requests, at most " in output
+    requests = [line.split() for line in (example / "out" / "requests").read_text().splitlines()]
+    pages = {"/", "/fruit", "/roots", "/missing"} | {
+        f"/{shelf}/{n}" for shelf in ("fruit", "roots") for n in (1, 2)
+    }
+    assert sorted(page for _, page in requests) == sorted([*pages, "/fruit/1"]), (
+        "each once, the busy one twice"
+    )
+    assert _most_in_a_second([float(at) for at, _ in requests]) <= 2 + 1
+
+    jobs = [queuectl.json("get", str(job["id"])) for job in queuectl.json("list")]
+    assert {job["arguments"]["PAGE"] for job in jobs} == pages
+    assert [job["arguments"]["PAGE"] for job in jobs if job["state"] != "completed"] == ["/missing"]
+    starts = [
+        datetime.fromisoformat(one["started_at"]).timestamp() for job in jobs for one in job["attempts"]
+    ]
+    assert _most_in_a_second(starts) <= 2 + 1
+    assert len(list((example / "out" / "pages").glob("*.html"))) == len(pages) - 1
+
+
 def test_every_example_is_tested_and_has_a_short_readme_and_specs_without_warnings(
     queuectl: Queuectl,
 ) -> None:
@@ -220,6 +332,32 @@ def _restored(dump: Path) -> tuple[int, int]:
         shop.executescript(gzip.decompress(dump.read_bytes()).decode())
         count, cents = shop.execute("SELECT count(*), sum(cents) FROM orders").fetchone()
     return count, cents
+
+
+def _sales(etl: Path) -> list[str]:
+    """The lines that the report has to have, from the files themselves."""
+    customers, products, orders = (
+        list(csv.DictReader((etl / "sources" / f"{name}.csv").read_text(encoding="utf-8").splitlines()))
+        for name in ("customers", "products", "orders")
+    )
+    country = {row["customer"]: row["country"] for row in customers}
+    price = {row["product"]: float(row["unit_price"]) for row in products}
+    amounts: dict[str, list[float]] = {}
+    for row in orders:
+        amounts.setdefault(country[row["customer"]], []).append(int(row["quantity"]) * price[row["product"]])
+    largest = sorted(amounts.items(), key=lambda item: -sum(item[1]))
+    return [f"| {name} | {len(found)} | {sum(found):,.2f} |" for name, found in largest]
+
+
+def _task(tenant: str, name: str, before: str = ":") -> str:
+    """A line for `enqueue -` whose job takes part in a tenant's limit, as those of the specs do."""
+    command = f"{before}; python3 database.py {tenant} '{name}'"
+    job = {"command": command, "retries": 0, "concurrency": {"key": f"db-{tenant}", "limit": 2}}
+    return json.dumps(job) + "\n"
+
+
+def _most_in_a_second(times: list[float]) -> int:
+    return max(sum(start <= at < start + 1 for at in times) for start in times)
 
 
 def _answers(queuectl: Queuectl, spec: str) -> list[int]:

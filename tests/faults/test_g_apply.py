@@ -313,27 +313,71 @@ def test_g09_a_name_in_two_files_names_both(queuectl: Queuectl) -> None:
     assert "more/c.yaml:3:3: the name 'same' is taken by jobs.d/a.yaml:2; names are unique\n" in done.stderr
 
 
-def refuses_needs(queuectl: Queuectl, files: Mapping[str, str]) -> None:
-    write(queuectl.folder / "jobs.d", files)
+def test_g10_needs_that_can_not_be_are_refused_with_their_places(queuectl: Queuectl) -> None:
+    ring = {f"r{n:03}": f"command: x\nneeds: [r{(n + 1) % 1000:03}]\n" for n in range(1000)}
+    two = {
+        "a": "command: x\nneeds: [b]\n",
+        "b": "command: x\nneeds: [c, {job: a, on: dead}]\n",
+        "c": "command: x\n",
+    }
+    typo = {"down": "command: x\nneeds: [selff]\n", "self": "command: x\nneeds: [self]\n"}
+    write(queuectl.folder / "jobs.d", {**ring, **two, **typo})
     done = queuectl.run("apply", "jobs.d")
     assert (done.returncode, done.stdout, queuectl.db.exists()) == (INVALID, "", False)
-    for name, text in files.items():
-        if "needs" in text:
-            assert f"jobs.d/{name}.yaml:2:1: unknown field 'needs'" in done.stderr
+    circle = "needs: these need each other in a circle:"
+    for line in (
+        f"jobs.d/a.yaml:2:9: {circle} a → b → a\n",
+        f"jobs.d/self.yaml:2:9: {circle} self → self\n",
+        f"jobs.d/r000.yaml:2:9: {circle} r000 → r001 → r002 → ",
+        "jobs.d/down.yaml:2:9: needs: there is no job 'selff', did you mean 'self'?\n    2 | needs: [selff]\n",
+        "4 errors in 4 files; nothing was changed\n",
+    ):
+        assert line in done.stderr
 
 
-def test_g10_needs_are_refused_until_they_exist(queuectl: Queuectl) -> None:
-    """Cycles, unknown names and long chains come with the field."""
-    cycle = {"a": "command: x\nneeds: [b]\n", "b": "command: x\nneeds: [a]\n"}
-    chain = {f"c{n}": f"command: x\nneeds: [c{n - 1}]\n" for n in range(1, 50)}
-    refuses_needs(queuectl, {"self": "command: x\nneeds: [self]\n", **cycle, **chain})
+def test_g10_a_circle_that_an_unchanged_file_closes_has_its_place(queuectl: Queuectl) -> None:
+    files = {"a": "command: x\n", "b": "command: x\n\nneeds: [a]\n"}
+    queuectl("apply", str(write(queuectl.folder / "jobs.d", files)))
+    before = fingerprint(queuectl)
+    write(queuectl.folder / "jobs.d", {**files, "a": "command: x\nneeds: [b]\n"})
+    done = queuectl.run("apply", "jobs.d")
+    assert (done.returncode, fingerprint(queuectl)) == (INVALID, before)
+    assert "jobs.d/a.yaml:2:9: needs: these need each other in a circle: a → b → a\n" in done.stderr
+    write(queuectl.folder / "jobs.d", {"b": files["b"]})
+    done = queuectl.run("apply", "jobs.d", *PRUNE)
+    assert (done.returncode, fingerprint(queuectl)) == (INVALID, before)
+    assert "jobs.d/b.yaml:3:9: needs: there is no job 'a'" in done.stderr
 
 
-def test_g13_what_would_need_a_dead_job_is_refused_until_needs_exist(queuectl: Queuectl) -> None:
-    """That dependants of a dead job are shown as blocked comes with the field."""
-    refuses_needs(
-        queuectl, {"upstream": "command: exit 1\nretries: 0\n", "down": "command: x\nneeds: [upstream]\n"}
-    )
+def test_g10_a_chain_of_5000_is_applied(queuectl: Queuectl) -> None:
+    chain = [f"  c{n}: {{command: 'true', needs: [c{n - 1}]}}\n" for n in range(1, 5000)]
+    write(queuectl.folder / "jobs.d", {"chain": "jobs:\n  c0: {command: 'true'}\n" + "".join(chain)})
+    queuectl("apply", "jobs.d")
+    jobs = queuectl.json("status")["jobs"]
+    assert (jobs["total"], jobs["pending"], jobs["blocked"]) == (5000, 1, 4999)
+
+
+def test_g13_what_needs_a_dead_job_is_shown_as_blocked_by_it(queuectl: Queuectl) -> None:
+    files = {
+        "up": "command: '[ -e mended ]'\nretries: 0\n",
+        "down": "command: 'true'\nneeds: [up]\n",
+        "below": "command: 'true'\nneeds: [down]\n",
+    }
+    write(queuectl.folder / "jobs.d", files)
+    queuectl("apply", "jobs.d")
+    queuectl("run", "--until-idle", code=1)
+    jobs = {job["spec"]: job for job in queuectl.json("list")}
+    assert {spec: job["state"] for spec, job in jobs.items()} == {
+        "up": "dead",
+        "down": "blocked",
+        "below": "blocked",
+    }
+    assert f"needs job {jobs['up']['id']}, which is dead" in jobs["down"]["reason"]
+    assert f"queuectl retry {jobs['up']['id']}\n" in queuectl("why", "down")
+    (queuectl.folder / "jobs.d" / "mended").touch()
+    queuectl("dlq", "retry", "up")
+    queuectl("run", "--until-idle")
+    assert set(queuectl.states().values()) == {"completed"}
 
 
 REWRITER = """

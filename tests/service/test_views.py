@@ -99,6 +99,9 @@ def test_everything_of_a_job_that_died(ctx: Context, bench: Bench) -> None:
     detail = shown(views.job_detail(bench.now(job), ctx.store.attempts.of_job(job.id)))
 
     assert detail == {
+        "outputs": {},
+        "progress": None,
+        "summary": None,
         **shown(shapes.job_view(bench.now(job))),
         "spec_version": 2,
         "losses": 1,

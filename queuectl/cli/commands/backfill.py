@@ -21,8 +21,8 @@ _SHOWN = 20
 @click.command(
     cls=Command,
     examples="""
-    queuectl backfill nightly-export --from 2026-03-01 --to 2026-03-08 --dry-run
-    queuectl backfill nightly-export --from 2026-03-01 --to 2026-03-08 --spacing 5m
+    queuectl backfill export --from 2026-03-01 --to 2026-03-08 --dry-run
+    queuectl backfill export --from 2026-03-01 --to 2026-03-08 --spacing 5m
     """,
 )
 @click.argument("name", metavar="NAME", shell_complete=spec_names)

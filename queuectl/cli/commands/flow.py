@@ -28,7 +28,7 @@ from queuectl.service.views import flow_view
 def command(job_id: str, output: Output) -> None:
     """Show the jobs that belong together, as a tree.
 
-    Each job stands below the one that it waited for last. ID is any of its jobs: a number, a key, or
+    Each job stands below the one that it waits for, or waited for last. ID is any of its jobs: a number, a key, or
     a spec's name for its newest job.
     """
     with open_queue(create=False) as ctx:

@@ -9,8 +9,13 @@ from queuectl.cli.completion import spec_names
 from queuectl.cli.json_output import Output, print_array
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
+from queuectl.cli.shown import plural
 from queuectl.cli.waiting import exit_code, wait_for
+from queuectl.model.job import Job
+from queuectl.model.states import JobState
 from queuectl.rules.shapes import job_view
+from queuectl.service.context import Context
+from queuectl.service.flows import count_needing
 from queuectl.service.specs import trigger
 
 
@@ -44,8 +49,16 @@ def command(
         made = trigger(ctx, names, arguments=arguments, at=start)
         if output == "table":
             for job in made:
-                click.echo(f"{job.spec}: job {job.id} is {job.state}")
+                click.echo(f"{job.spec}: job {job.id} is {job.state}{_more(ctx, job)}")
         ended = wait_for(ctx, made, timeout_ms=None) if wait else made
     if output != "table":
         print_array(map(job_view, ended), output)
     return exit_code(ended, quiet=output != "table") if wait else 0
+
+
+def _more(ctx: Context, job: Job) -> str:
+    """Say what it waits for, and that others follow it."""
+    why = f": {job.reason}" if job.state is JobState.BLOCKED else ""
+    needing = count_needing(ctx, job)
+    follow = f"; {plural(needing, 'job')} {'follows' if needing == 1 else 'follow'}: queuectl flow {job.id}"
+    return f"{why}{follow if needing else ''}"

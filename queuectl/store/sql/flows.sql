@@ -81,6 +81,21 @@ WHERE n.needs_id = :id AND n.met = 0 AND j.state = 'blocked' AND j.blocked_by = 
 UPDATE jobs SET reason = :reason, updated_at = :now
 WHERE state = 'blocked' AND blocked_by = 'needs' AND id IN (SELECT value FROM json_each(:ids));
 
+-- name: users_left_behind
+-- Jobs that wait for one of these, whatever becomes of it.
+SELECT n.job_id, n.needs_id FROM needs n JOIN jobs j ON j.id = n.job_id
+WHERE n.needs_id IN (SELECT value FROM json_each(:ids)) AND n.met = 0 AND j.state = 'blocked' AND j.blocked_by = 'needs';
+
+-- name: ended_among
+SELECT id, flow, state FROM jobs
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('completed', 'dead', 'cancelled');
+
+-- name: waive_needs
+-- A retried job waits no more for what can't end as it needs it: it has completed, or was deleted.
+UPDATE needs SET met = 1
+WHERE job_id = :id AND met = 0 AND needs_id IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = needs.needs_id AND j.state <> 'completed');
+
 -- name: block_again
 -- A retried job → blocked, where what it needs isn't met.
 UPDATE jobs SET state = 'blocked', blocked_by = 'needs', reason = :reason, updated_at = :now

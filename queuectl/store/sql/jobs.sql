@@ -120,7 +120,8 @@ RETURNING id;
 
 -- name: unblock
 -- blocked → pending (or scheduled, when not due yet): the oldest of each spec that has no other open job, also none in
--- the flow that began with its job before. The specs are found one by one, past all jobs of the one before.
+-- the flow that began with its job before. What waits at a gate is open, too. The specs are found one by one, past all
+-- jobs of the one before.
 WITH RECURSIVE waiting (spec) AS (
     SELECT MIN(spec) FROM jobs WHERE state = 'blocked' AND blocked_by = 'spec'
     UNION ALL
@@ -140,12 +141,16 @@ WHERE state = 'blocked' AND id IN (
         WHERE o.spec = f.spec AND o.state IN ('scheduled', 'pending', 'processing', 'failed'))
       AND NOT EXISTS (
         SELECT 1 FROM jobs o
+        WHERE o.spec = f.spec AND o.state = 'blocked' AND o.id < f.id AND o.blocked_by = 'gate')
+      AND NOT EXISTS (
+        SELECT 1 FROM jobs o
         WHERE o.flow = (
             SELECT b.flow FROM jobs b
             WHERE b.id = (SELECT MAX((SELECT MAX(e.id) FROM jobs e
                 WHERE e.spec = f.spec AND e.state = ends.column1 AND e.id < f.id))
                 FROM (VALUES ('completed'), ('dead'), ('cancelled')) AS ends))
-          AND o.state IN ('scheduled', 'pending', 'processing', 'failed')))
+          AND (o.state IN ('scheduled', 'pending', 'processing', 'failed')
+            OR o.state = 'blocked' AND o.blocked_by = 'gate')))
 RETURNING id;
 
 -- name: expire
@@ -200,19 +205,19 @@ RETURNING *;
 
 -- name: refreeze
 -- A waiting job gets its spec as it is now; pending, scheduled and blocked ones may change their due time. A pending one
--- → blocked where there is a gate.
+-- → blocked where there is a gate, and back where there is none any more.
 UPDATE jobs
 SET frozen = :frozen, spec_version = :spec_version, queue = :queue, priority = :priority, gated = :gated, slot = :slot,
     slot_limit = :slot_limit, on_conflict = :on_conflict, interval_us = :interval_us,
     run_at = COALESCE(CAST(:run_at AS INTEGER), run_at),
     state = CASE
-        WHEN state IN ('blocked', 'failed') THEN state
+        WHEN state = 'failed' OR blocked_by IN ('spec', 'needs') THEN state
         WHEN CAST(:run_at AS INTEGER) IS NULL AND state = 'scheduled' THEN state
         WHEN :run_at > :now THEN 'scheduled'
         WHEN CAST(:gated AS INTEGER) = 1 THEN 'blocked'
         ELSE 'pending' END,
     blocked_by = CASE
-        WHEN state IN ('blocked', 'failed') THEN blocked_by
+        WHEN state = 'failed' OR blocked_by IN ('spec', 'needs') THEN blocked_by
         WHEN CAST(:run_at AS INTEGER) IS NULL AND state = 'scheduled' THEN NULL
         WHEN :run_at > :now THEN NULL
         WHEN CAST(:gated AS INTEGER) = 1 THEN 'gate' END,
@@ -238,7 +243,8 @@ SELECT * FROM jobs WHERE id IN (
     SELECT id FROM jobs
     WHERE flow = (SELECT flow FROM latest) AND state IN ('blocked', 'scheduled', 'pending', 'processing', 'failed')
       AND EXISTS (SELECT 1 FROM jobs o
-        WHERE o.flow = (SELECT flow FROM latest) AND o.state IN ('scheduled', 'pending', 'processing', 'failed')))
+        WHERE o.flow = (SELECT flow FROM latest) AND (o.state IN ('scheduled', 'pending', 'processing', 'failed')
+          OR o.state = 'blocked' AND o.blocked_by = 'gate')))
 ORDER BY state = 'blocked' AND blocked_by = 'needs' DESC, id;
 
 -- name: busy

@@ -66,8 +66,8 @@ FROM json_each(:jobs) AS job WHERE TRUE ORDER BY job.key
 RETURNING id, spec, fire_at;
 
 -- name: specs_with_open_jobs
--- Also those with such a job in the flow that their newest job began or joined; what is blocked there waits for one
--- of the others, or for nothing that will happen by itself.
+-- Also those with such a job in the flow that their newest job began or joined; what is blocked there, but for a gate,
+-- waits for one of the others, or for nothing that will happen by itself.
 SELECT value AS name FROM json_each(:names) n
 WHERE EXISTS (SELECT 1 FROM jobs
     WHERE spec = n.value AND state IN ('blocked', 'scheduled', 'pending', 'processing', 'failed'))
@@ -75,7 +75,7 @@ WHERE EXISTS (SELECT 1 FROM jobs
     WHERE o.flow = (SELECT b.flow FROM jobs b WHERE b.id = (
         SELECT MAX((SELECT MAX(e.id) FROM jobs e WHERE e.spec = n.value AND e.state = ends.column1))
         FROM (VALUES ('completed'), ('dead'), ('cancelled')) AS ends))
-      AND o.state IN ('scheduled', 'pending', 'processing', 'failed'));
+      AND (o.state IN ('scheduled', 'pending', 'processing', 'failed') OR o.state = 'blocked' AND o.blocked_by = 'gate'));
 
 -- name: far_specs
 -- Those that are due later than a day from now, or ever so late; or that count in an interval which is shorter.

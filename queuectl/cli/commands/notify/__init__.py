@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from queuectl.cli.lazy import LazyGroup
-from queuectl.cli.options import database_option
 
 
 @click.group(
@@ -22,6 +21,5 @@ from queuectl.cli.options import database_option
     queuectl notify test https://example.org/queuectl
     """,
 )
-@database_option
 def command() -> None:
     """Try notifications."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import sys
 import time
+import uuid
 
 import click
 
 from queuectl.cli.lazy import Command
-from queuectl.cli.options import database_option
 from queuectl.model.errors import UsageError
 from queuectl.service import notify
 
 
 @click.command(
-    cls=Command, examples="HOOK_KIND=webhook HOOK_URL=https://example.org/x queuectl notify send < event.json"
+    cls=Command,
+    examples="""
+    HOOK_KIND=webhook HOOK_URL=https://example.org queuectl notify send
+    """,
 )
-@database_option
 def command() -> None:
     """Send what a hook is told; hooks run this.
 
@@ -31,11 +33,10 @@ def command() -> None:
     if os.environ.get("HOOK_KIND") == "notify":
         notify.send_notification(url, *notify.title_and_text(message))
         return
-    job, attempt = message["data"]["job"]["id"], message["data"]["attempt"]["number"]
     notify.send_webhook(
         url,
         text.encode(),
-        message_id=f"{message['type']}-{job}-{attempt}",
+        message_id=f"msg_{uuid.uuid5(uuid.NAMESPACE_OID, text)}",  # the same at every try, no other queue's
         now_s=int(time.time()),
         secret=os.environ.get("HOOK_SECRET"),
     )

@@ -10,7 +10,6 @@ import uuid
 import click
 
 from queuectl.cli.lazy import Command
-from queuectl.cli.options import database_option
 from queuectl.model.errors import UsageError
 from queuectl.rules.hooks import check_hook, parse_hook
 from queuectl.service import notify
@@ -25,7 +24,6 @@ from queuectl.service import notify
     """,
 )
 @click.argument("url")
-@database_option
 def command(url: str) -> None:
     """Send a test to a webhook or a service.
 
@@ -33,13 +31,13 @@ def command(url: str) -> None:
     """
     if url == "-":
         url = sys.stdin.buffer.read().decode().strip()
-    hook = parse_hook(url)
-    if hook.command is not None:
-        raise UsageError("expected a URL such as https://example.org/hook, slack://… or mailto://…")
     try:
+        hook = parse_hook(url)
         check_hook(hook)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    if hook.command is not None:
+        raise UsageError("expected a URL such as https://example.org/hook, slack://… or mailto://…")
     message = notify.example()
     if hook.webhook:
         body = json.dumps(message).encode()
