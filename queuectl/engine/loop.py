@@ -211,7 +211,7 @@ class Engine:
         try:
             for held in self._exchange(now, mono):
                 self._start(held)
-            self._look_ahead()
+            self._look_ahead(now)
         except StoreFailedError:  # a second try may seem to work, though what was written before is lost
             raise
         except StoreUnavailableError as error:
@@ -359,10 +359,10 @@ class Engine:
     def _is_set_back(self, now: int, mono: int) -> bool:
         return self._ahead is None or now - mono < self._ahead - CLOCK_STEP_MS
 
-    def _look_ahead(self) -> None:
+    def _look_ahead(self, now: int) -> None:
         """Read when something next falls due, after what could be started has been: that comes first."""
         if self._due.stale and not self.stopping:
-            self._due.store = self._store.next_deadline()
+            self._due.store = self._store.next_deadline(tried=now)
             self._due.stale = False
 
     def _record_processes(self, mono: int) -> Sequence[HeldAttempt]:

@@ -80,12 +80,13 @@ def enqueue_all(ctx: Context, requests: Iterable[Request]) -> list[Enqueued]:
                 for at, new in enumerate(news)
             ]
         ids = ctx.store.jobs.enqueue_many(news, now=now)
-        ctx.store.flows.add_needs(
+        needs = [
             need
             for at in needing
             if (job_id := ids[at]) is not None
             for need in _needs(ctx, wanted[at][0], job_id)
-        )
+        ]
+        ctx.store.jobs.need(needs, now=now)
         return [
             Enqueued(job=_held(ctx, request), created=False)
             if job_id is None

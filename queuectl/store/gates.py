@@ -37,9 +37,13 @@ class Gates:
                 admitted += [one["id"] for one in waiting if self._starts(one, now)]
         return admitted
 
-    def next_start(self) -> int | None:
-        """Return the instant when a rate lets the next job start."""
-        next_us: int | None = self._db.run("next_start")[0]["next_us"]
+    def next_start(self, *, tried: int | None = None) -> int | None:
+        """Return the instant when a rate lets the next job start.
+
+        What was let start by `tried` waits for something else, too: a slot, or a worker.
+        """
+        tried_us = None if tried is None else tried * 1000
+        next_us: int | None = self._db.run("next_start", tried_us=tried_us)[0]["next_us"]
         return None if next_us is None else -(-next_us // 1000)
 
     def holders(self, job_id: int) -> Sequence[int]:
@@ -59,10 +63,11 @@ class Gates:
         self._db.announce()
 
     def _at_slot(self, slot: str, now: int) -> Sequence[int]:
-        self._replace(slot, now)
+        replacing = self._replace(slot, now)
         held = len(self._db.run("holders_of_slot", slot=slot))
+        waiting = self._db.run("waiting_at_slot", slot=slot, limit=CANDIDATES)
         admitted: list[int] = []
-        for one in self._db.run("waiting_at_slot", slot=slot, limit=CANDIDATES):
+        for one in [*replacing, *(one for one in waiting if one not in replacing)]:
             if held + len(admitted) < one["slot_limit"]:
                 admitted += [one["id"]] if self._starts(one, now) else []
             elif one["on_conflict"] == "wait":
@@ -73,19 +78,20 @@ class Gates:
                 self._jobs.cancel(one["id"], reason=reason, now=now)
         return admitted
 
-    def _replace(self, slot: str, now: int) -> None:
-        """Make room for the latest of those that replace who has the slot; it replaces those before it, too."""
+    def _replace(self, slot: str, now: int) -> Sequence[Row]:
+        """Make room for those that replace who has a slot: the latest as many as there are slots, the others go.
+
+        Returns them: what they made room for is theirs, before all that wait.
+        """
         replacing = self._db.run("impatient_at_slot", slot=slot, on_conflict="replace")
         if not replacing:
-            return
-        *earlier, latest = replacing
-        reason = f"replaced by job {latest['id']}"
-        for one in earlier:
-            self._jobs.cancel(one["id"], reason=reason, now=now)
+            return []
         holders = self._db.run("holders_of_slot", slot=slot)
         staying = [one for one in holders if one["cancel_requested_at"] is None]
-        for one in staying[: max(0, len(staying) - latest["slot_limit"] + 1)]:
-            self._jobs.cancel(one["id"], reason=reason, now=now)
+        too_many = max(0, len(staying) + len(replacing) - replacing[-1]["slot_limit"])
+        for one in [*staying, *replacing][:too_many]:
+            self._jobs.cancel(one["id"], reason=f"replaced by job {replacing[-1]['id']}", now=now)
+        return replacing[max(0, too_many - len(staying)) :]
 
     def _starts(self, one: Row, now: int) -> bool:
         """Admit a job unless its rate says no."""

@@ -149,6 +149,8 @@ class Jobs:
             self._note_starts(found, now)
             jobs = [job for one in found if (job := self._claim(one["id"], worker, now))]
             for job, output in zip(jobs, outputs, strict=False):
+                if job.frozen.rate_us is not None:
+                    self._db.run("note_start_of_spec", spec=job.spec, now_us=now * 1000)
                 self._db.run(
                     "start_attempt",
                     job_id=job.id,

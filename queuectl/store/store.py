@@ -61,15 +61,18 @@ class Store:
         """Do all or nothing of what the block does."""
         return self.database.transaction()
 
-    def next_deadline(self) -> int | None:
-        """Return the instant of the next thing that falls due: a job, an expiry or a fire."""
+    def next_deadline(self, *, tried: int | None = None) -> int | None:
+        """Return the instant of the next thing that falls due: a job, an expiry, a fire, or a start by its rate.
+
+        `tried`: when all was started that could; a rate that let start then is not what is waited for.
+        """
         instants = [
             row["at"]
             for query in ("next_job_deadline", "next_spec_deadline")
             for row in self.database.run(query)
             if row["at"] is not None
         ]
-        if (start := self.gates.next_start()) is not None:
+        if (start := self.gates.next_start(tried=tried)) is not None:
             instants.append(start)
         return min(instants, default=None)
 

@@ -33,7 +33,7 @@ ORDER BY priority DESC, id LIMIT :limit;
 
 -- name: impatient_at_slot
 -- Those that don't wait for a slot that is taken: they are skipped, or replace who has it.
-SELECT id, slot_limit FROM jobs
+SELECT id, spec, slot_limit, on_conflict, interval_us FROM jobs
 WHERE slot = :slot AND on_conflict = :on_conflict AND on_conflict <> 'wait' AND state = 'blocked'
   AND blocked_by = 'gate'
 ORDER BY id;
@@ -59,11 +59,15 @@ SELECT (SELECT next_us FROM rates WHERE spec = :spec) AS next_us,
 INSERT INTO rates (spec, next_us) VALUES (:spec, :next_us)
 ON CONFLICT (spec) DO UPDATE SET next_us = excluded.next_us;
 
+-- name: note_start_of_spec
+-- A job that was admitted earlier starts only now: the next one may not start before it.
+UPDATE rates SET next_us = MAX(next_us, :now_us) WHERE spec = :spec;
+
 -- name: set_rate_of_queue
 UPDATE queues SET next_us = :next_us WHERE name = :name;
 
 -- name: next_start
--- When the next job may start that nothing but a rate keeps from it.
+-- When the next job may start that nothing but a rate keeps from it: after :tried, where those before were tried then.
 SELECT MIN(next_us) AS next_us FROM (
     SELECT r.next_us FROM rates r
     WHERE EXISTS (SELECT 1 FROM jobs j
@@ -73,7 +77,8 @@ SELECT MIN(next_us) AS next_us FROM (
     SELECT q.next_us FROM queues q
     WHERE q.interval_us IS NOT NULL AND q.paused_at IS NULL
       AND EXISTS (SELECT 1 FROM jobs j WHERE j.state = 'pending' AND j.queue = q.name)
-) AS starts;
+) AS starts
+WHERE CAST(:tried_us AS INTEGER) IS NULL OR next_us > :tried_us;
 
 -- name: limit_queue
 INSERT INTO queues (name, running_limit, interval_us) VALUES (:name, :running, :interval_us)
