@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
     from queuectl.rules.plan import Plan
     from queuectl.service.apply import Applied
+    from queuectl.service.backfill import Backfill
+    from queuectl.service.flows import Flow
     from queuectl.service.status import Status
+    from queuectl.service.why import Why
 
     Duration = str | float | timedelta
     """`"10m"`, a number of seconds, or a timedelta."""
@@ -86,11 +89,12 @@ class Queue:
         delay: Duration | None = None,
         env: Mapping[str, str | EnvRef] | None = None,
         cwd: str | Path | None = None,
+        needs: Collection[int | str] = (),
     ) -> Job:
         """Put a command in the queue: a string for the shell, or a list of arguments.
 
-        An existing `key` with the same command gives its job back. `timeout` may be `"none"`. UsageError for
-        values that can't be used, ConflictError for a key with another command.
+        An existing `key` with the same command gives its job back. `timeout` may be `"none"`; `needs` are jobs that
+        must complete first. UsageError for values that can't be used, ConflictError for a key with another command.
         """
         due, later = self._when(run_at, delay)
         spec = JobSpec(
@@ -102,7 +106,8 @@ class Queue:
             retries=retries,
             timeout_ms="none" if timeout == "none" else _milliseconds("timeout", timeout),
         )
-        return enqueue(self._ctx, _typed(spec), key=key, run_at_ms=due, delay_ms=later).job
+        needed = tuple(dict.fromkeys(self.get(job).id for job in needs))
+        return enqueue(self._ctx, _typed(spec), key=key, run_at_ms=due, delay_ms=later, needs=needed).job
 
     def enqueue_many(
         self,
@@ -213,11 +218,51 @@ class Queue:
 
         return status(self._ctx)
 
-    def trigger(self, name: str) -> Job:
-        """Make a job of a spec now."""
+    def trigger(
+        self, name: str, *, arguments: Mapping[str, Any] | None = None, run_at: Instant | None = None
+    ) -> Job:
+        """Make a job of a spec, now or at an instant. `arguments` are values of its parameters; UsageError."""
         from queuectl.service.specs import trigger  # noqa: PLC0415
 
-        return trigger(self._ctx, [name])[0]
+        return trigger(self._ctx, [name], arguments=arguments or {}, at=self._instant(run_at))[0]
+
+    def backfill(
+        self,
+        name: str,
+        start: Instant,
+        end: Instant | None = None,
+        *,
+        spacing: Duration | None = None,
+        again: bool = False,
+        dry_run: bool = False,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> Backfill:
+        """Make a job for each instant that a spec was due from `start` to before `end`, or before now."""
+        from queuectl.service.backfill import backfill  # noqa: PLC0415
+
+        first, last = self._instant(start), self._instant(end)
+        return backfill(
+            self._ctx,
+            name,
+            start=first or 0,
+            end=self._ctx.now() if last is None else last,
+            spacing_ms=_milliseconds("spacing", spacing, allow_zero=True) or 0,
+            again=again,
+            dry_run=dry_run,
+            arguments=arguments or {},
+        )
+
+    def why(self, name: int | str) -> Why:
+        """Say why a job or a spec does not run just now, and what would change it."""
+        from queuectl.service.why import why  # noqa: PLC0415
+
+        return why(self._ctx, str(name))
+
+    def flow(self, job: int | str) -> Flow:
+        """Return the jobs that belong together with a job. UnknownError where it is part of no flow."""
+        from queuectl.service.flows import flow_of  # noqa: PLC0415
+
+        return flow_of(self._ctx, self.get(job))
 
     def run(self, *, until_idle: bool = True, slots: int = 4, queues: Sequence[str] = ()) -> int:
         """Be the scheduler and a worker until nothing is left to do, or for ever; return the exit code.

@@ -59,8 +59,8 @@ def validate(paths: Sequence[Path], config: Config, *, now: int) -> Validated:
 
     Whether what is needed is there can be told of folders alone.
     """
-    others: dict[str, JobSpec] | None = {} if all(path.is_dir() for path in paths) else None
-    loaded = _checked(_load(paths, config, {}), config, others)
+    loaded = _load(paths, config, {})
+    _checked(loaded, config, {} if all(path.is_dir() for path in loaded.roots) else None)
     warnings = _warnings(((one.spec, one.file) for one in loaded.specs), config, now)
     return Validated(specs=loaded.specs, ignored=loaded.ignored, warnings=warnings)
 

@@ -52,13 +52,18 @@ def enqueue(
     key: str | None = None,
     run_at_ms: int | None = None,
     delay_ms: int | None = None,
+    needs: tuple[int, ...] = (),
 ) -> Enqueued:
     """Nothing → pending, or scheduled where `run_at_ms` (else the spec's own) is in the future, or with a delay.
+
+    Or blocked, until the jobs have completed that it `needs`.
 
     A key that exists gives its job back. ConflictError when that one has another command; UsageError for a
     folder that isn't there or a command that can't be run.
     """
-    request = Request(spec=spec, key=key, run_at_ms=run_at_ms, delay_ms=delay_ms)
+    request = Request(spec=spec, key=key, run_at_ms=run_at_ms, delay_ms=delay_ms, needs=needs)
+    if needs:
+        return enqueue_all(ctx, [request])[0]
     checked = _checked(request, set())
     now = ctx.now()
     if job := ctx.store.jobs.enqueue(_new(ctx, request, checked, now), now=now):

@@ -54,6 +54,30 @@ def test_every_option(cli: Cli, tmp_path: Path):
     assert {name: job[name] for name in wanted} == wanted
 
 
+def test_a_job_of_a_spec(cli: Cli, tmp_path: Path):
+    spec = tmp_path / "export.yaml"
+    spec.write_text("command: x\nparams: {DAY: {type: string, format: date}}\n")
+    cli("apply", "export.yaml")
+    assert cli("enqueue", "--spec", "export", "--set", "DAY=2026-03-01").out == "job 1 enqueued\n"
+    later = cli("enqueue", "--spec", "export", "--set", "DAY=2026-03-02", "--delay", "1h", "-o", "json").json
+    assert (later["id"], later["spec"], later["state"]) == (2, "export", "scheduled")
+    for words, says in {
+        ("--set", "DAY=2026-13-01"): "spec 'export': DAY: '2026-13-01' is not a 'date'",
+        ("--set", "DAI=x"): "spec 'export': no parameter 'DAI', did you mean 'DAY'?; DAY has to be set",
+        ("--priority", "0"): "--spec: the spec says what its jobs are; found priority as well",
+        ("true",): "--spec: the spec says what its jobs are; found command as well",
+        ("--needs", "1"): "--spec: the spec says what its jobs are; found needs as well",
+    }.items():
+        refused = cli("enqueue", "--spec", "export", *words)
+        assert (refused.code, refused.out, says in refused.err) == (2, "", True), refused
+    assert (
+        cli("enqueue", "--spec", "exprt").err
+        == "queuectl: there is no spec 'exprt', did you mean 'export'?\n"
+    )
+    assert cli("enqueue", "true", "--set", "DAY=x").code == 2
+    assert len(cli("list", "-o", "json").json) == 2
+
+
 def test_delay(cli: Cli):
     cli("enqueue", "date", "--delay", "1000h")
     assert cli("list", "--state", "scheduled", "-o", "json").json[0]["id"] == 1

@@ -127,6 +127,25 @@ def test_specs_are_planned_applied_and_triggered(queue: Queue, tmp_path: Path) -
     assert queue.apply(str(folder), prune=True).plan.pruned == ("a",)
 
 
+def test_workflows_are_asked_for(queue: Queue, tmp_path: Path) -> None:
+    spec = "command: x\nschedule: {every: 1h}\nparams: {DAY: {type: string, default: today}}\n"
+    queue.apply(write(tmp_path / "d", {"export.yaml": spec}))
+    job = queue.trigger("export", arguments={"DAY": "2026-03-01"}, run_at="2100-01-01T00:00:00Z")
+    assert (job.state, dict(job.frozen.arguments)) == (JobState.SCHEDULED, {"DAY": "2026-03-01"})
+    with pytest.raises(UsageError, match="no parameter 'DAYS', did you mean 'DAY'"):
+        queue.trigger("export", arguments={"DAYS": "x"})
+    assert (
+        len(queue.backfill("export", "2026-03-01T00:00:00Z", "2026-03-01T05:00:00Z", dry_run=True).due) == 5
+    )
+    first = queue.enqueue("true", key="first")
+    second = queue.enqueue("true", needs=["first", first.id])
+    assert (second.state, second.reason) == (JobState.BLOCKED, f"waits for job {first.id}")
+    assert [one.id for one in queue.flow(first.id).jobs] == [first.id, second.id]
+    assert queue.why(second.id).advice == f"see why that one takes: queuectl why {first.id}"
+    with pytest.raises(UnknownError):
+        queue.enqueue("true", needs=[999])
+
+
 def test_it_runs_what_is_there_and_keeps_the_output(tmp_path: Path) -> None:
     """In a process of its own: running takes signals over."""
     program = """

@@ -13,7 +13,7 @@ import click
 
 from queuectl.cli import params
 from queuectl.cli.ad_hoc import LONGEST_LINE, Reader, parse_json
-from queuectl.cli.completion import job_ids, queue_names
+from queuectl.cli.completion import job_ids, queue_names, spec_names
 from queuectl.cli.json_output import ArrayPrinter, Output, print_array, print_object
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
@@ -33,6 +33,7 @@ from queuectl.service.jobs import find
     queuectl enqueue --delay 15m --key reindex -- ./reindex --all
     queuectl enqueue '{"id": "job1", "command": "date", "max_retries": 5}'
     queuectl enqueue --file job.json --wait
+    queuectl enqueue --spec export --set DAY=2026-03-01
     ls *.png | sed 's/.*/optipng &/' | queuectl enqueue - --queue images
     """,
 )
@@ -69,6 +70,13 @@ from queuectl.service.jobs import find
     "--needs", multiple=True, metavar="ID", shell_complete=job_ids,
     help="Run when this job has completed; may be given again.",
 )  # fmt: skip
+@click.option(
+    "--spec", metavar="NAME", shell_complete=spec_names, help="A job of this spec, as `trigger` makes it."
+)
+@click.option(
+    "--set", "arguments", multiple=True, metavar="NAME=VALUE", callback=params.pairs,
+    help="A parameter of the spec.",
+)  # fmt: skip
 @click.option("-w", "--wait", is_flag=True, help="Wait for the end; exit code 1 unless it completes.")
 @output_option
 @database_option
@@ -87,6 +95,8 @@ def command(
     env: dict[str, str],
     cwd: str | None,
     needs: tuple[str, ...],
+    spec: str | None,
+    arguments: dict[str, str],
     wait: bool,
     output: Output,
 ) -> int:
@@ -97,13 +107,18 @@ def command(
     line of stdin is a command or a JSON object: they are enqueued as they come in, in batches of up to
     5,000 lines that are enqueued as a whole or not at all. Options win over what the JSON says.
     """
-    _check_one(words, file, text)
     if run_at is not None and delay is not None:
         raise UsageError("--run-at and --delay exclude each other")
+    given = {"priority": priority, "retries": retries, "timeout": timeout, "queue": queue, "env": env or None}
+    if spec is not None:
+        _check_alone({"command": [*words, file, text], "key": key, "cwd": cwd, "needs": needs, **given})
+        return _of_spec(spec, arguments, run_at, delay, output, wait=wait)
+    if arguments:
+        raise UsageError("--set sets the parameters of a spec; name it with --spec")
+    _check_one(words, file, text)
     many = words == ("-",)
     if many and key is not None:
         raise UsageError("--key names one job; a JSON object on a line may have a key of its own")
-    given = {"priority": priority, "retries": retries, "timeout": timeout, "queue": queue, "env": env or None}
     options: dict[str, Any] = {
         name: value for name, value in (given | {"cwd": cwd}).items() if value is not None
     }
@@ -129,6 +144,28 @@ def command(
             _say(made)
         if wait:
             jobs = wait_for(ctx, jobs, timeout_ms=None)
+    if output != "table":
+        _print(jobs, output)
+    return exit_code(jobs, quiet=output != "table") if wait else 0
+
+
+def _check_alone(others: dict[str, Any]) -> None:
+    found = next((name for name, value in others.items() if value not in (None, (), [None, None])), None)
+    if found is not None:
+        raise UsageError(f"--spec: the spec says what its jobs are; found {found} as well")
+
+
+def _of_spec(
+    name: str, arguments: dict[str, str], run_at: str | None, delay: int | None, output: Output, *, wait: bool
+) -> int:
+    from queuectl.service.specs import trigger  # noqa: PLC0415  not for ad-hoc jobs
+
+    with open_queue(create=False) as ctx:
+        start = params.instant(run_at, "--run-at", ctx.config.timezone)
+        made = trigger(ctx, [name], arguments=arguments, at=start if delay is None else ctx.now() + delay)
+        if output == "table":
+            _say([Enqueued(job=job, created=True) for job in made])
+        jobs = wait_for(ctx, made, timeout_ms=None) if wait else made
     if output != "table":
         _print(jobs, output)
     return exit_code(jobs, quiet=output != "table") if wait else 0
