@@ -42,6 +42,7 @@ SECTIONS = {
         "purge": "Delete old finished jobs.",
     },
     "Set up": {
+        "dashboard": "Show and steer the queue in a browser.",
         "notify": "Try notifications.",
         "config": "Read and change the configuration.",
         "backup": "Copy the queue to a file while it is used.",

@@ -1,0 +1,30 @@
+"""Server-sent events: lines that a page or a program reads as they come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+
+from queuectl.web.live import Changes
+
+router = APIRouter()
+
+
+class EventStream(StreamingResponse):
+    """An answer that goes on."""
+
+    media_type = "text/event-stream"
+
+
+@router.get("/live", include_in_schema=False)
+async def live(request: Request) -> EventStream:
+    """Say `changed` whenever something has: the page asks for itself again then."""
+    return EventStream(_lines(request.app.state.changes))
+
+
+async def _lines(changes: Changes) -> AsyncIterator[str]:
+    yield "retry: 1000\n\n"
+    async for changed in changes.watch():
+        yield "event: changed\ndata:\n\n" if changed else ":\n\n"

@@ -1,0 +1,102 @@
+"""Logging in: a token for a cookie. The page for it is also what a browser without one is shown everywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import deque
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope
+
+from queuectl.web.access import session_cookie
+from queuectl.web.problems import problem
+from queuectl.web.site import Site
+
+_FOLDER = Path(__file__).parent / "static"
+_WRONG_A_MINUTE = 20
+
+
+class Failures:
+    """Counts wrong tokens, so that nobody may try too many."""
+
+    def __init__(self) -> None:
+        self._at: deque[float] = deque(maxlen=_WRONG_A_MINUTE)
+
+    def may_try(self, now: float) -> bool:
+        """Whether there were not too many within a minute."""
+        return len(self._at) < _WRONG_A_MINUTE or now - self._at[0] > 60
+
+    def note(self, now: float) -> None:
+        """One more."""
+        self._at.append(now)
+
+
+async def log_in(scope: Scope, receive: Receive, site: Site, failures: Failures) -> Response:
+    """Exchange the token of a form for a cookie. A right one always works, however many were wrong."""
+    form = await Request(scope, receive).form(max_files=0, max_fields=10)
+    token, there = form.get("token"), form.get("next")
+    role = site.tokens.role_of(token) if site.tokens and isinstance(token, str) else None
+    if role is not None:
+        away = RedirectResponse(_local(there, site), HTTPStatus.SEE_OTHER)
+        away.headers["set-cookie"] = session_cookie(role, site, secure=scope.get("scheme") == "https")
+        return away
+    if not failures.may_try(site.seconds()):
+        return problem(HTTPStatus.TOO_MANY_REQUESTS, "too many wrong tokens; wait a minute")
+    failures.note(site.seconds())
+    return _page(site, there=_local(there, site), message="This is not the token of this dashboard.")
+
+
+def login_page(scope: Scope, headers: Headers, site: Site) -> Response:
+    """Return what who shows no token is told: people a page to give one, programs a problem."""
+    if scope["method"] in {"GET", "HEAD"} and "text/html" in headers.get("accept", ""):
+        query = scope.get("query_string", b"").decode("latin-1")
+        return _page(site, there=_local(scope["path"] + (f"?{query}" if query else ""), site))
+    answer = problem(HTTPStatus.UNAUTHORIZED, "a token is needed: Authorization: Bearer TOKEN")
+    answer.headers["www-authenticate"] = "Bearer"
+    return answer
+
+
+def _page(site: Site, *, there: str, message: str = "") -> Response:
+    """One page that needs nothing else, as nothing else is to be had without a token."""
+    from html import escape  # noqa: PLC0415
+
+    style, script = _read("login.css"), _read("login.js")
+    html = _read("login.html")
+    for name, text in {
+        "STYLE": style,
+        "SCRIPT": script,
+        "ACTION": escape(f"{site.base_path}/login"),
+        "NEXT": escape(there),
+        "MESSAGE": escape(message),
+    }.items():
+        html = html.replace(f"%{name}%", text)
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
+    )
+    return HTMLResponse(html, HTTPStatus.UNAUTHORIZED, headers={"content-security-policy": policy})
+
+
+def _local(path: object, site: Site) -> str:
+    """Return a path of this site and nothing else, whatever was asked for."""
+    home = f"{site.base_path}/"
+    if not isinstance(path, str) or not path.startswith("/") or path.startswith("//") or "\\" in path:
+        return home
+    parts = urlsplit(path)
+    if parts.scheme or parts.netloc or not path.isprintable() or parts.path == f"{site.base_path}/login":
+        return home
+    return path
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text()
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

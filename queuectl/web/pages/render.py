@@ -1,0 +1,71 @@
+"""Rendering: templates, and how values are shown in them. Everything is text unless the template itself says otherwise."""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from queuectl.rules.instants import format_instant
+from queuectl.rules.units import format_duration
+from queuectl.web.asking import role_of, site_of
+
+_HERE = Path(__file__).parent.parent
+PAGES = (("Overview", ""), ("Jobs", "jobs"), ("Specs", "specs"), ("Dead letters", "dead"), ("Workers", "workers"), ("Settings", "settings"))
+
+
+def page(request: Request, template: str, *, code: HTTPStatus = HTTPStatus.OK, **values: Any) -> HTMLResponse:
+    """Return a page. `values` are what the template shows."""
+    site = site_of(request)
+    html = _templates().get_template(template).render(
+        base=site.base_path,
+        here=request.url.path.removeprefix(site.base_path).strip("/").partition("/")[0],
+        pages=PAGES,
+        may_change=role_of(request) == "full",
+        asset=_asset,
+        **values,
+    )
+    return HTMLResponse(html, code)
+
+
+@cache
+def _templates() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(instant=_instant, duration=_duration, percent=_percent, count="{:,}".format)
+    return found
+
+
+def _instant(at: int | None, *, otherwise: str = "–") -> str | Markup:
+    """An instant: the page says how long ago it is, and the exact one in the viewer's zone on hover."""
+    if at is None:
+        return otherwise
+    text = format_instant(at)
+    return Markup('<time datetime="{0}">{0}</time>').format(text)
+
+
+def _duration(ms: float | None, *, otherwise: str = "–") -> str:
+    return otherwise if ms is None else format_duration(round(ms))
+
+
+def _percent(share: float | None, *, otherwise: str = "–") -> str:
+    return otherwise if share is None else f"{share:.1%}"
+
+
+@cache
+def _asset(name: str) -> str:
+    """A static file under an address that changes with it, so that browsers may keep it."""
+    digest = sha256((_HERE / "static" / name).read_bytes()).hexdigest()[:12]
+    return f"static/{name}?v={digest}"

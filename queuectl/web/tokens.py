@@ -1,0 +1,83 @@
+"""The tokens of a queue's dashboard: one that may do everything, one that only looks."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from queuectl.model.errors import StoreUnavailableError
+
+Role = Literal["full", "read"]
+_BYTES = 32
+_LONGEST = 4096
+"""Bytes of a file that may be one of tokens."""
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """Who holds one of these may come in."""
+
+    full: str
+    read: str
+
+    def role_of(self, token: str) -> Role | None:
+        """Return what a token allows. Takes as long for any that is wrong."""
+        given = token.encode(errors="replace")
+        is_full = hmac.compare_digest(given, self.full.encode())
+        is_read = hmac.compare_digest(given, self.read.encode())
+        return "full" if is_full else "read" if is_read else None
+
+
+def token_file(database: Path) -> Path:
+    """Return where the tokens of a queue are kept: `queue.tokens` beside queue.db."""
+    return database.with_suffix(".tokens") if database.suffix == ".db" else Path(f"{database}.tokens")
+
+
+def tokens_of(database: Path) -> Tokens:
+    """Return the tokens of a queue; made at the first call, in a file that only its owner may read.
+
+    StoreUnavailableError where the file can't be read or made, others may read it, or it is no file of tokens.
+    """
+    path = token_file(database)
+    try:
+        _make(path)
+        return _read(path)
+    except OSError as error:
+        raise StoreUnavailableError(f"{path}: {error.strerror}; the dashboard keeps its tokens there") from None
+    except msgspec.MsgspecError:
+        raise StoreUnavailableError(f"{path} holds no tokens; delete it, and new ones are made") from None
+
+
+def _make(path: Path) -> None:
+    """Make the file where there is none: whole, or not at all, also where two start at once."""
+    if path.exists():
+        return
+    new = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    made = Tokens(full=secrets.token_urlsafe(_BYTES), read=secrets.token_urlsafe(_BYTES))
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(made) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            return
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Tokens:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(file.fileno())
+        if found.st_mode & 0o077 or found.st_uid != os.geteuid():
+            raise StoreUnavailableError(
+                f"{path} can be read by others, or is another user's; chmod 600 it, or delete it for new tokens"
+            )
+        return msgspec.json.decode(file.read(_LONGEST), type=Tokens)
