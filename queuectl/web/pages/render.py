@@ -1,4 +1,4 @@
-"""Rendering: templates, and how values are shown in them. Everything is text unless the template itself says otherwise."""
+"""Rendering: templates, and how values are shown in them. Everything is text unless a template says otherwise."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from queuectl.rules.units import format_duration
 from queuectl.web.asking import role_of, site_of
 
 _HERE = Path(__file__).parent.parent
-PAGES = (("Overview", ""), ("Jobs", "jobs"), ("Specs", "specs"), ("Dead letters", "dead"), ("Workers", "workers"), ("Settings", "settings"))
+PAGES = (
+    ("Overview", ""),
+    ("Jobs", "jobs"),
+    ("Specs", "specs"),
+    ("Dead letters", "dead"),
+    ("Workers", "workers"),
+    ("Settings", "settings"),
+)
 
 
 def page(request: Request, template: str, *, code: HTTPStatus = HTTPStatus.OK, **values: Any) -> HTMLResponse:
