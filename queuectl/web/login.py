@@ -43,23 +43,34 @@ async def log_in(scope: Scope, receive: Receive, site: Site, failures: Failures)
     token, there = form.get("token"), form.get("next")
     role = site.tokens.role_of(token) if site.tokens and isinstance(token, str) else None
     if role is not None:
-        away = RedirectResponse(_local(there, site), HTTPStatus.SEE_OTHER)
+        away = RedirectResponse(local(there, site), HTTPStatus.SEE_OTHER)
         away.headers["set-cookie"] = session_cookie(role, site, secure=scope.get("scheme") == "https")
         return away
     if not failures.may_try(site.seconds()):
         return problem(HTTPStatus.TOO_MANY_REQUESTS, "too many wrong tokens; wait a minute")
     failures.note(site.seconds())
-    return _page(site, there=_local(there, site), message="This is not the token of this dashboard.")
+    return _page(site, there=local(there, site), message="This is not the token of this dashboard.")
 
 
 def login_page(scope: Scope, headers: Headers, site: Site) -> Response:
     """Return what who shows no token is told: people a page to give one, programs a problem."""
     if scope["method"] in {"GET", "HEAD"} and "text/html" in headers.get("accept", ""):
         query = scope.get("query_string", b"").decode("latin-1")
-        return _page(site, there=_local(scope["path"] + (f"?{query}" if query else ""), site))
+        return _page(site, there=local(scope["path"] + (f"?{query}" if query else ""), site))
     answer = problem(HTTPStatus.UNAUTHORIZED, "a token is needed: Authorization: Bearer TOKEN")
     answer.headers["www-authenticate"] = "Bearer"
     return answer
+
+
+def local(path: object, site: Site) -> str:
+    """Return a path of this site and nothing else, whatever was asked for."""
+    home = f"{site.base_path}/"
+    if not isinstance(path, str) or not path.startswith("/") or path.startswith("//") or "\\" in path:
+        return home
+    parts = urlsplit(path)
+    if parts.scheme or parts.netloc or not path.isprintable() or parts.path == f"{site.base_path}/login":
+        return home
+    return path
 
 
 def _page(site: Site, *, there: str, message: str = "") -> Response:
@@ -81,17 +92,6 @@ def _page(site: Site, *, there: str, message: str = "") -> Response:
         " base-uri 'none'; frame-ancestors 'none'"
     )
     return HTMLResponse(html, HTTPStatus.UNAUTHORIZED, headers={"content-security-policy": policy})
-
-
-def _local(path: object, site: Site) -> str:
-    """Return a path of this site and nothing else, whatever was asked for."""
-    home = f"{site.base_path}/"
-    if not isinstance(path, str) or not path.startswith("/") or path.startswith("//") or "\\" in path:
-        return home
-    parts = urlsplit(path)
-    if parts.scheme or parts.netloc or not path.isprintable() or parts.path == f"{site.base_path}/login":
-        return home
-    return path
 
 
 def _read(name: str) -> str:

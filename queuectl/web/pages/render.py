@@ -7,6 +7,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,6 +17,12 @@ from starlette.responses import HTMLResponse
 from queuectl.rules.instants import format_instant
 from queuectl.rules.units import format_duration
 from queuectl.web.asking import role_of, site_of
+
+LIVE = "x-live"
+"""A header that says: the script only looks whether something has changed."""
+NOTICE = "queuectl-notice"
+"""The cookie that carries what the last button came to."""
+_LONGEST_NOTICE = 400
 
 _HERE = Path(__file__).parent.parent
 PAGES = (
@@ -31,15 +38,27 @@ PAGES = (
 def page(request: Request, template: str, *, code: HTTPStatus = HTTPStatus.OK, **values: Any) -> HTMLResponse:
     """Return a page. `values` are what the template shows."""
     site = site_of(request)
+    notice = notice_of(request)
     html = _templates().get_template(template).render(
         base=site.base_path,
         here=request.url.path.removeprefix(site.base_path).strip("/").partition("/")[0],
         pages=PAGES,
         may_change=role_of(request) == "full",
         asset=_asset,
+        url=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        notice=notice,
         **values,
     )
-    return HTMLResponse(html, code)
+    answer = HTMLResponse(html, code)
+    if notice is not None and LIVE not in request.headers:  # said once, and not swallowed by a look in between
+        answer.delete_cookie(NOTICE, path=f"{site.base_path}/", httponly=True, samesite="strict")
+    return answer
+
+
+def notice_of(request: Request) -> tuple[str, str] | None:
+    """Return kind (`good`, `bad`) and text of what the last button came to; None where there is nothing to say."""
+    kind, found, text = unquote(request.cookies.get(NOTICE, "")).partition(":")
+    return (kind, text[:_LONGEST_NOTICE]) if found and kind in {"good", "bad"} else None
 
 
 @cache
