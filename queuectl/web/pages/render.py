@@ -38,7 +38,7 @@ PAGES = (
 def page(request: Request, template: str, *, code: HTTPStatus = HTTPStatus.OK, **values: Any) -> HTMLResponse:
     """Return a page. `values` are what the template shows."""
     site = site_of(request)
-    notice = notice_of(request)
+    notice = None if LIVE in request.headers else notice_of(request)
     html = _templates().get_template(template).render(
         base=site.base_path,
         here=request.url.path.removeprefix(site.base_path).strip("/").partition("/")[0],
@@ -50,7 +50,7 @@ def page(request: Request, template: str, *, code: HTTPStatus = HTTPStatus.OK, *
         **values,
     )
     answer = HTMLResponse(html, code)
-    if notice is not None and LIVE not in request.headers:  # said once, and not swallowed by a look in between
+    if notice is not None:
         answer.delete_cookie(NOTICE, path=f"{site.base_path}/", httponly=True, samesite="strict")
     return answer
 
