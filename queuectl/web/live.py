@@ -31,6 +31,11 @@ class Changes:
         self._poll: asyncio.Task[None] | None = None
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether all streams are to end."""
+        return self._closed
+
     async def watch(self) -> AsyncIterator[bool]:
         """Yield True whenever something has changed, and False now and then where nothing has.
 
@@ -46,7 +51,7 @@ class Changes:
             while not self._closed:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), BEAT_S)
-                if self._closed:
+                if self._is_over():
                     return
                 yield changed.is_set()
                 changed.clear()
@@ -57,6 +62,9 @@ class Changes:
         """End all streams."""
         self._closed = True
         self._tell()
+
+    def _is_over(self) -> bool:
+        return self._closed
 
     def _tell(self) -> None:
         for changed in self._watchers:

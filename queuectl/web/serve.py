@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -21,18 +21,11 @@ HEADERS_S = 10
 """How long a client may take to say what it wants."""
 IDLE_S = 30
 MOST_CONNECTIONS = 500
+_BACKLOG = 128
 
 
-def serve(site: Site, host: str, port: int, *, say: Callable[[str], object]) -> None:
-    """Answer requests until SIGINT or SIGTERM. `say` is given the links once they work.
-
-    UsageError where it can't listen there, or where everybody who can reach it could do everything.
-    """
-    if site.tokens is None and not is_loopback(host):
-        raise UsageError(f"--no-auth: everybody who can reach {host} could run commands here; listen on 127.0.0.1")
-    listener = _listener(host, port)
-    for line in links(site, host, listener.getsockname()[1]):
-        say(line)
+def serve(site: Site, listener: socket.socket, *, lifeline: int | None = None) -> None:
+    """Answer requests until SIGINT or SIGTERM, or until the `lifeline` ends: a pipe that somebody holds open."""
     config = uvicorn.Config(
         create_app(site),
         http=_Impatient,
@@ -49,9 +42,31 @@ def serve(site: Site, host: str, port: int, *, say: Callable[[str], object]) -> 
         limit_concurrency=MOST_CONNECTIONS,
         h11_max_incomplete_event_size=32 << 10,
     )
-    server = _Server(config)
     with listener:
-        asyncio.run(server.serve(sockets=[listener]))
+        asyncio.run(_Server(config, lifeline).serve(sockets=[listener]))
+
+
+def listen(host: str, port: int, *, is_open: bool = False) -> socket.socket:
+    """Return a socket that listens; with port 0 at any free one.
+
+    UsageError where that can't be, or where everybody who can reach an `is_open` dashboard could do everything.
+    """
+    if is_open and not is_loopback(host):
+        raise UsageError(
+            f"--no-auth: everybody who can reach {host} could run commands here; listen on 127.0.0.1"
+        )
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        raise UsageError(
+            f"can't listen on {host}:{port}: {error.strerror}; take another --port or --host"
+        ) from None
+    return listener
 
 
 def links(site: Site, host: str, port: int) -> list[str]:
@@ -66,6 +81,16 @@ def links(site: Site, host: str, port: int) -> list[str]:
 class _Server(uvicorn.Server):
     """Ends streams as soon as it is told to stop, as they never end by themselves; being told is no failure."""
 
+    def __init__(self, config: uvicorn.Config, lifeline: int | None) -> None:
+        super().__init__(config)
+        self._lifeline = lifeline
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin."""
+        await super().startup(sockets)
+        if self._lifeline is not None:
+            asyncio.get_running_loop().add_reader(self._lifeline, self._hear, self._lifeline)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """First signal: finish what is being answered; a second one: don't."""
         self.force_exit = self.should_exit
@@ -77,6 +102,12 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+    def _hear(self, lifeline: int) -> None:
+        if not os.read(lifeline, 4096):
+            asyncio.get_running_loop().remove_reader(lifeline)
+            self.should_exit = True
+
+
 class _Impatient(H11Protocol):
     """Hangs up on clients that don't get to the point (slowloris)."""
 
@@ -85,18 +116,5 @@ class _Impatient(H11Protocol):
         self.loop.call_later(HEADERS_S, self._hang_up)
 
     def _hang_up(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+        if getattr(self, "cycle", None) is None and not self.transport.is_closing():
             self.transport.close()
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except OSError as error:
-        raise UsageError(f"can't listen on {host}:{port}: {error.strerror}; take another --port or --host") from None
-    return listener

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from queuectl.model.errors import StoreUnavailableError
+from queuectl.store.newborn import write_new
 
 Role = Literal["full", "read"]
 _BYTES = 32
@@ -44,32 +46,22 @@ def tokens_of(database: Path) -> Tokens:
     """
     path = token_file(database)
     try:
-        _make(path)
+        if not path.exists():
+            _make(path)
         return _read(path)
     except OSError as error:
-        raise StoreUnavailableError(f"{path}: {error.strerror}; the dashboard keeps its tokens there") from None
+        raise StoreUnavailableError(
+            f"{path}: {error.strerror}; the dashboard keeps its tokens there"
+        ) from None
     except msgspec.MsgspecError:
         raise StoreUnavailableError(f"{path} holds no tokens; delete it, and new ones are made") from None
 
 
 def _make(path: Path) -> None:
-    """Make the file where there is none: whole, or not at all, also where two start at once."""
-    if path.exists():
-        return
-    new = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    """Make the file where there is none; of two that start at once, one does."""
     made = Tokens(full=secrets.token_urlsafe(_BYTES), read=secrets.token_urlsafe(_BYTES))
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(made) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            return
-    finally:
-        new.unlink(missing_ok=True)
+    with suppress(FileExistsError):
+        write_new(path, msgspec.json.encode(made) + b"\n")
 
 
 def _read(path: Path) -> Tokens:

@@ -24,10 +24,12 @@ from queuectl.service.supervise import supervise
     queuectl run jobs.d/ --watch --slots 8
     queuectl run --until-idle --queue images --queue mail
     queuectl run --slots 8 --processes 8
+    queuectl run jobs.d/ --dashboard 8080
     """,
 )
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=SPEC_PATH)
 @click.option("--watch", is_flag=True, help="Apply PATH again when its files change.")
+@click.option("--dashboard", metavar="[HOST:]PORT", help="Show a dashboard there for as long as it runs.")
 @run_options
 @database_option
 def command(
@@ -36,6 +38,7 @@ def command(
     slots: int,
     processes: int,
     watch: bool,
+    dashboard: str | None,
     queues: tuple[str, ...],
     until_idle: bool,
     log_format: Literal["text", "json"],
@@ -49,6 +52,10 @@ def command(
     if watch and not paths:
         raise click.UsageError("--watch needs a PATH to watch", click.get_current_context())
     with open_queue_for(paths, overrides=overrides(settings)) as ctx:
+        if dashboard is not None:
+            from queuectl.cli.dashboard import dashboard_beside  # noqa: PLC0415  loads a web server
+
+            dashboard_beside(ctx, dashboard)
         if paths:
             _apply(ctx, paths)
         with tally(wanted=until_idle and ctx.config.log_file is not None) as progress:
