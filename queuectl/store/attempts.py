@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from queuectl.model.job import Attempt
+from queuectl.model.run import Run
+from queuectl.model.states import FINAL, JobState
 from queuectl.store.database import Database, Row
 from queuectl.store.rows import damaged, readable
 
@@ -26,6 +28,15 @@ class Attempts:
         rows = self._db.run("attempt", job_id=job_id, number=number)
         return _attempt(rows[0]) if rows else None
 
+    def runs_of_specs(self, specs: Sequence[str], *, since: int, limit: int) -> Sequence[Run]:
+        """Return the last attempts of the newest jobs of some specs, up to `limit` of each state, oldest first.
+
+        Those that started at or after `since`, or that run.
+        """
+        states = [JobState.PROCESSING, JobState.FAILED, *FINAL]
+        rows = self._db.run("runs_of_specs", specs=_json(specs), states=_json(states), since=since, limit=limit)
+        return sorted((msgspec.convert(row, Run) for row in rows), key=lambda run: run.started_at)
+
     def running_of_worker(self, worker: str) -> Sequence[Attempt]:
         """Return the attempts that a worker holds, by job."""
         return readable(self._db, self._db.run("running_attempts_of_worker", worker=worker), _attempt)
@@ -33,6 +44,10 @@ class Attempts:
     def record_pid(self, job_id: int, number: int, *, worker: str, pid: int, pid_mark: str) -> None:
         """Note which process an attempt runs in, so that what is left of it can be found."""
         self._db.run("record_pid", job_id=job_id, number=number, worker=worker, pid=pid, pid_mark=pid_mark)
+
+
+def _json(values: Sequence[str]) -> str:
+    return msgspec.json.encode(values).decode()
 
 
 def _attempt(row: Row) -> Attempt:

@@ -20,6 +20,7 @@ from queuectl.rules.rates import after_start, allowed
 from queuectl.store.database import Database, Row
 from queuectl.store.flows import Flows
 from queuectl.store.listing import ANY_JOB, JobFilter, newest
+from queuectl.store.minutes import Minutes
 from queuectl.store.rows import damaged, readable
 
 QUARANTINED_FROM = 2
@@ -40,6 +41,7 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._db = database
         self._flows = Flows(database)
+        self._minutes = Minutes(database)
 
     def enqueue(self, new: NewJob, *, now: int) -> Job | None:
         """Nothing → `new.state`. None when a job with the same key exists already."""
@@ -193,7 +195,7 @@ class Jobs:
                     self._settle(held, transition.state, now)
                 if transition.state is JobState.PENDING:
                     self._db.announce()
-                self._db.run(
+                ended = self._db.run(
                     "end_attempt",
                     job_id=job.id,
                     number=job.attempt,
@@ -210,6 +212,8 @@ class Jobs:
                     max_rss_kib=end.max_rss_kib,
                     now=now,
                 )
+                for attempt in ended:
+                    self._minutes.note(end.outcome, attempt["duration_ms"], now=now)
         return bool(held)
 
     def bury(self, job_id: int, *, reason: str, now: int) -> None:

@@ -13,6 +13,7 @@ from queuectl.store.flows import Flows
 from queuectl.store.gates import Gates
 from queuectl.store.history import History
 from queuectl.store.jobs import Jobs
+from queuectl.store.minutes import Minutes
 from queuectl.store.queues import Queues
 from queuectl.store.settings import Settings
 from queuectl.store.specs import Specs
@@ -34,6 +35,7 @@ class Store:
         self.flows = Flows(database)
         self.gates = Gates(database, self.jobs)
         self.history = History(database)
+        self.minutes = Minutes(database)
         self.specs = Specs(database)
         self.fires = Fires(database)
         self.workers = Workers(database)

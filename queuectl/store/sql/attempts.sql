@@ -11,7 +11,8 @@ SET pid = COALESCE(CAST(:pid AS INTEGER), pid), outcome = :outcome, exit_code = 
     error = :error, finished_at = :now,
     duration_ms = MAX(0, :now - started_at), output = :output, output_bytes = :output_bytes,
     output_file = :output_file, truncated = :truncated, cpu_ms = :cpu_ms, max_rss_kib = :max_rss_kib
-WHERE job_id = :job_id AND number = :number AND outcome IS NULL;
+WHERE job_id = :job_id AND number = :number AND outcome IS NULL
+RETURNING duration_ms;
 
 -- name: attempts_of_job
 SELECT * FROM attempts WHERE job_id = :job_id ORDER BY number;
@@ -28,3 +29,12 @@ WHERE j.worker_id = :worker AND j.state = 'processing' ORDER BY j.id;
 DELETE FROM attempts
 WHERE job_id IN (SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'processing')
 RETURNING output_file;
+
+-- name: runs_of_specs
+-- The last attempts of the newest jobs of some specs, as many of each state.
+SELECT j.spec, j.id, j.state, a.outcome, a.started_at, a.finished_at
+FROM json_each(:specs) n CROSS JOIN json_each(:states) s
+JOIN jobs j ON j.id IN (
+    SELECT x.id FROM jobs x WHERE x.spec = n.value AND x.state = s.value ORDER BY x.id DESC LIMIT :limit)
+JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt
+WHERE a.started_at >= :since OR a.outcome IS NULL;

@@ -1,0 +1,1 @@
+"""Charts, drawn as SVG by pure functions; app.css gives them their colours."""
