@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -17,10 +16,8 @@ from queuectl.rules.units import parse_duration
 from queuectl.service.enqueue import Request
 
 if TYPE_CHECKING:
-    from json import JSONDecodeError, JSONDecoder
+    from json import JSONDecodeError
 
-LONGEST_NUMBER = 300
-"""Digits: no field takes more, and what reads them as a float can't either."""
 LONGEST_LINE = 1 << 20
 """Bytes of a line or file: more is no job."""
 _JSON = r'\s*(?:\{(?:\S|\s*["}])|\[\s*\{)'
@@ -105,12 +102,12 @@ def parse_json(text: str) -> Any:
     """Read JSON as it is defined: no duplicate keys, no NaN. UsageError points at where it breaks."""
     from json import JSONDecodeError  # noqa: PLC0415  most commands are no JSON
 
+    from queuectl.specs.json_text import read_json  # noqa: PLC0415  as above
+
     try:
-        return _json_decoder().decode(text)
+        return read_json(text)
     except JSONDecodeError as error:
         raise UsageError(_broken(text, error)) from None
-    except RecursionError:
-        raise UsageError("the JSON is nested too deep") from None
 
 
 def current_folder(options: Mapping[str, Any]) -> str:
@@ -133,32 +130,6 @@ def _timeout(text: str) -> int | NoLimit:
 def _field(name: str) -> str:
     plain = name.replace("-", "_")
     return _SPELLINGS.get(plain, plain)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UsageError(f"the JSON gives '{visible(twice)}' twice")
-    return value
-
-
-def _integer(text: str) -> int:
-    if len(text) > LONGEST_NUMBER:
-        raise UsageError(f"the JSON holds a number of {len(text)} digits; expected at most {LONGEST_NUMBER}")
-    return int(text)
-
-
-def _no_constant(word: str) -> NoReturn:
-    raise UsageError(f"the JSON holds {word}, which is no number; expected a finite one")
-
-
-@cache
-def _json_decoder() -> JSONDecoder:
-    from json import JSONDecoder  # noqa: PLC0415  as above
-
-    return JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer)
 
 
 def _broken(text: str, error: JSONDecodeError) -> str:

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from queuectl.cli.json_output import Output, print_object
-from queuectl.cli.output_page import last_lines, safe_text
+from queuectl.cli.output_page import safe_text
 from queuectl.cli.shown import command_text, env_text
 from queuectl.cli.tables import Column, print_fields, print_table, styled_state
 from queuectl.cli.times import full, now_ms, rough, utc
@@ -20,6 +20,7 @@ from queuectl.model.states import WAITING, JobState
 from queuectl.rules.units import format_size
 from queuectl.service import jobs, logs, origin, views
 from queuectl.service.context import Context
+from queuectl.service.output_text import last_lines
 from queuectl.service.why import why_job
 
 LAST_LINES = 20

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from queuectl.rules.units import rough_duration
+
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 
@@ -25,22 +27,7 @@ def ago(at: int | None, now: int) -> str:
 
 def rough(ms: int | float | None) -> str:
     """Write a duration in its two largest units: `250ms`, `12s`, `3m 5s`, `2d 4h`; a dash for None."""
-    if ms is None:
-        return "–"
-    ms = int(ms)
-    if ms < SECOND:
-        return f"{ms}ms"
-    if ms < 10 * SECOND:
-        return f"{ms / SECOND:.1f}".removesuffix(".0") + "s"
-    for large, small, size, part in (
-        ("d", "h", DAY, HOUR),
-        ("h", "m", HOUR, MINUTE),
-        ("m", "s", MINUTE, SECOND),
-    ):
-        if ms >= size:
-            rest = ms % size // part
-            return f"{ms // size}{large}" + (f" {rest}{small}" if rest else "")
-    return f"{ms // SECOND}s"
+    return "–" if ms is None else rough_duration(ms)
 
 
 def utc(at: int) -> str:

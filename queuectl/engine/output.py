@@ -89,6 +89,21 @@ class OutputReader:
                 self.offset += len(chunk)
                 yield chunk
 
+    def extent(self) -> tuple[int, list[tuple[int, int]]]:
+        """Return where the output ends now, and from where to where there are gaps in it. Reads nothing."""
+        end, kept, gaps = os.fstat(self._fd).st_size, self.offset, []
+        self.offset = 0
+        while self.offset < end:
+            at = self.offset
+            data_at = min(self._seek(os.SEEK_DATA, end), end)
+            if data_at > at:
+                gaps.append((at, data_at))
+                self.offset = data_at
+            else:
+                self.offset = max(at + 1, self._seek(os.SEEK_HOLE, end))
+        self.offset = kept
+        return end, gaps
+
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._fd)

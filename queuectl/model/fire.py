@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from queuectl.model.spec import JobSpec
@@ -41,6 +43,8 @@ class StoredSpec(msgspec.Struct, frozen=True, kw_only=True):
     paused_at: int | None
     """Paused by hand (`spec pause`), apart from `paused: true` in the file."""
     paused_by: str | None
+    pause_reason: str | None = None
+    """What was said when it was paused by hand."""
     orphaned: bool
     """Not in the files of its source any more, as the latest apply saw."""
     pruned_at: int | None
@@ -60,6 +64,32 @@ class StoredSpec(msgspec.Struct, frozen=True, kw_only=True):
     def paused(self) -> bool:
         """Whether its schedule makes no jobs, for either reason."""
         return self.spec.paused or self.paused_at is not None
+
+
+SpecKind = Literal["scheduled", "paused", "orphaned"]
+"""What specs can be picked by; `scheduled`: it fires again."""
+
+
+class SpecCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many specs there are, all in all and of each kind."""
+
+    specs: int
+    scheduled: int
+    paused: int
+    orphaned: int
+
+
+class SpecVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A spec as it was at a version, and the apply that brought it."""
+
+    version: int
+    spec: JobSpec | None
+    """None: it can't be read any more."""
+    at: int
+    who: str
+    source: str
+    git_commit: str | None
+    git_dirty: bool | None
 
 
 class Apply(msgspec.Struct, frozen=True, kw_only=True):

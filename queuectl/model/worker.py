@@ -39,6 +39,7 @@ class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     paused_at: int | None
     paused_by: str | None
+    pause_reason: str | None = None
     waiting: int
     processing: int
     running_limit: int | None = None

@@ -102,6 +102,7 @@ def parse_cron(expression: str) -> CronExpression:
     )
 
 
+@lru_cache(maxsize=4096)
 def words(expression: str) -> str:
     """Put an expression into English words, "At 02:00"; the expression itself where that fails."""
     from cron_descriptor import (  # type: ignore[import-untyped]  # noqa: PLC0415

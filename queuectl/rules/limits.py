@@ -7,6 +7,7 @@ import re
 from queuectl.model.spec import MAX_COMMAND_BYTES, PRIORITY_RANGE, RETRIES_RANGE, JobSpec
 
 MAX_KEY_LENGTH = 200
+MAX_REASON_LENGTH = 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -46,6 +47,13 @@ def check_key(key: str) -> None:
     _check_text("key", key)
     if not key or len(key) > MAX_KEY_LENGTH or not key.isprintable():
         raise ValueError(f"key: expected 1…{MAX_KEY_LENGTH} printable characters, found {key[:40]!r}")
+
+
+def check_reason(reason: str | None) -> None:
+    """Raise ValueError for a reason of a pause that can't be kept or is no reason but a book."""
+    _check_text("reason", reason or "")
+    if reason is not None and len(reason) > MAX_REASON_LENGTH:
+        raise ValueError(f"reason: expected at most {MAX_REASON_LENGTH} characters, found {len(reason):,}")
 
 
 def _check_text(field: str, text: str) -> None:

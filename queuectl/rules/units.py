@@ -76,6 +76,21 @@ def format_duration(ms: int) -> str:
     return text
 
 
+def rough_duration(ms: float) -> str:
+    """Write a duration in its two largest units: `250ms`, `1.5s`, `12s`, `3m 5s`, `2d 4h`."""
+    ms = int(ms)
+    if ms < 1000:
+        return f"{ms}ms"
+    if ms < 10_000:
+        return f"{ms / 1000:.1f}".removesuffix(".0") + "s"
+    for large, small in (("d", "h"), ("h", "m"), ("m", "s")):
+        size, part = _DURATION_UNITS[large], _DURATION_UNITS[small]
+        if ms >= size:
+            rest = ms % size // part
+            return f"{ms // size}{large}" + (f" {rest}{small}" if rest else "")
+    return f"{ms // 1000}s"
+
+
 def parse_size(value: str | float, *, allow_zero: bool = False) -> int:
     """Read `64KiB`, `1.5GiB`, `10MB` or a bare number of bytes; give bytes, rounded to whole ones.
 

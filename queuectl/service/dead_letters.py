@@ -17,10 +17,16 @@ DEAD = frozenset({JobState.DEAD})
 
 
 def list_dead(
-    ctx: Context, *, spec: str | None = None, queue: str | None = None, limit: int = 100
+    ctx: Context,
+    *,
+    spec: str | None = None,
+    queue: str | None = None,
+    before_id: int | None = None,
+    limit: int = 100,
 ) -> list[Job]:
-    """Return the dead jobs, newest first."""
-    return ctx.store.jobs.list(JobFilter(states=DEAD, spec=spec, queue=queue), limit=limit)
+    """Return the dead jobs, newest first; with `before_id` only older ones than that."""
+    wanted = JobFilter(states=DEAD, spec=spec, queue=queue, before_id=before_id)
+    return ctx.store.jobs.list(wanted, limit=limit)
 
 
 def find(ctx: Context, text: str) -> Job:
@@ -52,6 +58,11 @@ def retry_all(
 def clear(ctx: Context, *, older_than_ms: int = 0, queue: str | None = None) -> int:
     """Forget the dead jobs that died so long ago, with their attempts and outputs. Returns how many."""
     return jobs.purge(ctx, DEAD, older_than_ms=older_than_ms, queue=queue)
+
+
+def forget(ctx: Context, dead: Iterable[Job]) -> int:
+    """Forget dead jobs as `jobs.forget` does. Returns how many. ConflictError when one isn't dead (any more)."""
+    return jobs.forget(ctx, dead, states=DEAD)
 
 
 def _dead(job: Job) -> Job:

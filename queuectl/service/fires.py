@@ -29,12 +29,17 @@ class ComingFire(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ledger(
-    ctx: Context, spec: str | None = None, *, since: int | None = None, limit: int = 100
+    ctx: Context,
+    spec: str | None = None,
+    *,
+    since: int | None = None,
+    before: int | None = None,
+    limit: int = 100,
 ) -> list[Fire]:
-    """Return what was due and what became of it, newest first. UnknownError for a spec that never was."""
+    """Return what was due, `before` an instant, and what became of it, newest first. UnknownError for a spec that never was."""
     if spec is not None and ctx.store.specs.get(spec) is None:
         get_spec(ctx, spec)
-    return ctx.store.fires.list(spec=spec, since=since, limit=limit)
+    return ctx.store.fires.list(spec=spec, since=since, before=before, limit=limit)
 
 
 def coming(

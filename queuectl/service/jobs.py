@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
 from msgspec.structs import replace
 
 from queuectl.engine.output import said_name
@@ -29,6 +30,8 @@ PURGED_BY_DEFAULT = frozenset({JobState.COMPLETED, JobState.CANCELLED})
 """The dead are forgotten only when somebody names them."""
 BATCH = 1000
 """Jobs changed in one transaction, so that workers never wait long."""
+MOST_LOOKED_AT = 2_000
+"""Jobs that are looked at for one page, where no index leads to those that are wanted."""
 NO_LABELS: Mapping[str, str] = {}
 _LONGEST_NUMBER = 19
 
@@ -42,6 +45,14 @@ def find(ctx: Context, text: str) -> Job:
     number = text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
     found = (jobs.get(int(text)) if number else None) or jobs.by_key(text) or jobs.newest_of_spec(text)
     return found or _unknown(ctx, text)
+
+
+def get_job(ctx: Context, job_id: int) -> Job:
+    """Return the job with this number and no other. UnknownError."""
+    found = ctx.store.jobs.get(job_id)
+    if found is None:
+        raise UnknownError(f"there is no job {job_id}")
+    return found
 
 
 def list_jobs(
@@ -58,6 +69,31 @@ def list_jobs(
             break
         wanted = replace(wanted, before_id=batch[-1].id)
     return found[:limit]
+
+
+class JobPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some jobs of a list, newest first."""
+
+    jobs: Sequence[Job]
+    before_id: int | None
+    """Where the next page begins; None: this is the last one."""
+
+
+def list_page(
+    ctx: Context, wanted: JobFilter, *, labels: Mapping[str, str] = NO_LABELS, limit: int = 50
+) -> JobPage:
+    """Return some jobs, newest first, from `wanted.before_id` on.
+
+    With labels no more than MOST_LOOKED_AT jobs are looked at, so that a page may be short, or empty, and not the last.
+    """
+    if not labels:
+        found = ctx.store.jobs.list(wanted, limit=limit + 1)
+        return JobPage(jobs=found[:limit], before_id=found[limit - 1].id if len(found) > limit else None)
+    looked_at = ctx.store.jobs.list(wanted, limit=MOST_LOOKED_AT)
+    found = [job for job in looked_at if labels.items() <= job.frozen.labels.items()]
+    if len(found) > limit:
+        return JobPage(jobs=found[:limit], before_id=found[limit - 1].id)
+    return JobPage(jobs=found, before_id=looked_at[-1].id if len(looked_at) == MOST_LOOKED_AT else None)
 
 
 def attempts(ctx: Context, job: Job) -> Sequence[Attempt]:
@@ -166,6 +202,22 @@ def purge(
     return gone
 
 
+def forget(ctx: Context, jobs: Iterable[Job], *, states: Collection[JobState] = FINAL) -> int:
+    """Forget jobs of final states, their attempts and outputs, all or none. Returns how many.
+
+    ConflictError for a job in another state than `states`.
+    """
+    with ctx.store.transaction():
+        latest = [current(ctx, job) for job in jobs]
+        if other := next((job for job in latest if job.state not in states), None):
+            raise ConflictError(
+                f"job {other.id} is {other.state}; only jobs that are {_either(states)} can be deleted"
+            )
+        count, outputs = _forget(ctx, [job.id for job in latest])
+    _delete_outputs(ctx, outputs)
+    return count
+
+
 def current(ctx: Context, job: Job) -> Job:
     """Return the job as it is now. UnknownError when it was deleted meanwhile."""
     found = ctx.store.jobs.get(job.id)
@@ -231,10 +283,23 @@ def _follow_up(ctx: Context, job: Job, as_was: bool) -> Job | None:
 def _purge_batch(ctx: Context, states: Collection[JobState], before: int, queue: str | None) -> int:
     with ctx.store.transaction():
         ids = ctx.store.history.finished(states, before=before, queue=queue, limit=BATCH)
-        ctx.store.jobs.leave_behind(ids, now=ctx.now())
-        count, outputs = ctx.store.history.forget(ids)
-    for name in outputs:
+        count, outputs = _forget(ctx, ids)
+    _delete_outputs(ctx, outputs)
+    return count
+
+
+def _either(states: Collection[JobState]) -> str:
+    return " or ".join(sorted(states))
+
+
+def _forget(ctx: Context, ids: Sequence[int]) -> tuple[int, Sequence[str]]:
+    """Delete rows, inside the caller's transaction. Returns how many jobs, and the outputs to delete after it."""
+    ctx.store.jobs.leave_behind(ids, now=ctx.now())
+    return ctx.store.history.forget(ids)
+
+
+def _delete_outputs(ctx: Context, names: Iterable[str]) -> None:
+    for name in names:
         if path := output_path(ctx, name):
             with suppress(OSError):  # gone, or out of reach: its job is forgotten all the same
                 path.unlink()
-    return count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from queuectl.engine.output import Gap, OutputReader, Piece
@@ -23,7 +23,7 @@ def pieces(ctx: Context, job: Job, number: int | None = None) -> Iterator[Piece]
 
     ConflictError when the job never ran; UnknownError, naming those that exist, when it has no such attempt.
     """
-    return _written(ctx, find_attempt(ctx, job, number))
+    return (piece for _, piece in written(ctx, find_attempt(ctx, job, number)))
 
 
 def follow(
@@ -64,18 +64,30 @@ def find_attempt(ctx: Context, job: Job, number: int | None = None) -> Attempt:
     raise UnknownError(f"job {job.id} has no attempt {number}; it has {there}")
 
 
-def _written(ctx: Context, attempt: Attempt) -> Iterator[Piece]:
-    at = 0
-    if attempt.outcome is None and (reader := _reader(ctx, attempt.output_file)):
+def written(ctx: Context, attempt: Attempt, at: int = 0) -> Iterator[tuple[int, Piece]]:
+    """Yield what an attempt wrote until now from byte `at` on, each piece with where it ends."""
+    if attempt.outcome is None and (reader := _reader(ctx, attempt.output_file, at)):
         with reader:
             for piece in reader.read():
                 if _has_ended(ctx, attempt):  # before that was read, maybe
                     break
-                yield piece
                 at = reader.offset
+                yield at, piece
             else:
                 return
     yield from _kept(ctx, ctx.store.attempts.get(attempt.job_id, attempt.number) or attempt, at)
+
+
+def extent(ctx: Context, attempt: Attempt) -> tuple[int, Sequence[tuple[int, int]]]:
+    """Return how many bytes an attempt has written until now, and from where to where some of them were not kept."""
+    if reader := _reader(ctx, attempt.output_file):
+        with reader:
+            found = reader.extent()
+        if attempt.outcome is not None or not _has_ended(ctx, attempt):
+            return found
+        return extent(ctx, ctx.store.attempts.get(attempt.job_id, attempt.number) or attempt)
+    size, missing = attempt.output_bytes, attempt.output_bytes - len(attempt.output)
+    return size, [(0, missing)] if missing > 0 else []
 
 
 def _has_ended(ctx: Context, attempt: Attempt) -> bool:
@@ -84,19 +96,19 @@ def _has_ended(ctx: Context, attempt: Attempt) -> bool:
     return latest is None or latest.outcome is not None
 
 
-def _kept(ctx: Context, attempt: Attempt, at: int = 0) -> Iterator[Piece]:
+def _kept(ctx: Context, attempt: Attempt, at: int = 0) -> Iterator[tuple[int, Piece]]:
     """The output of an attempt that has ended, from byte `at` on: its file, else what is in the row."""
     if attempt.outcome is not None and (reader := _reader(ctx, attempt.output_file, at)):
         with reader:
-            yield from reader.read()
+            yield from ((reader.offset, piece) for piece in reader.read())
         return
     start = max(0, attempt.output_bytes - len(attempt.output))
     if at > attempt.output_bytes:  # the job emptied its file (`> /dev/stdout`)
         at = 0
     if start > at:
-        yield Gap(start - at)
+        yield start, Gap(start - at)
     if rest := attempt.output[max(0, at - start) :]:
-        yield rest
+        yield attempt.output_bytes, rest
 
 
 def _reader(ctx: Context, name: str | None, at: int = 0) -> OutputReader | None:
@@ -133,4 +145,4 @@ def _follow_attempt(ctx: Context, attempt: Attempt, sleep: Sleep) -> Iterator[Pi
                 at = reader.offset if reader else 0
             sleep(FOLLOW_S)
     if latest := ctx.store.attempts.get(attempt.job_id, attempt.number):
-        yield from _kept(ctx, latest, at)
+        yield from (piece for _, piece in _kept(ctx, latest, at))

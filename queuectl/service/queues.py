@@ -6,7 +6,7 @@ import msgspec
 
 from queuectl.model.errors import UnknownError, UsageError
 from queuectl.model.worker import QueueInfo
-from queuectl.rules.limits import check_queue
+from queuectl.rules.limits import check_queue, check_reason
 from queuectl.rules.nearest import did_you_mean
 from queuectl.service.context import Context
 
@@ -28,20 +28,21 @@ def list_queues(ctx: Context) -> list[QueueInfo]:
     return ctx.store.queues.list()
 
 
-def pause(ctx: Context, name: str) -> QueueChange:
+def pause(ctx: Context, name: str, *, reason: str | None = None) -> QueueChange:
     """Open → paused: its jobs wait, those that run go on. A queue that no job has named yet may be paused too.
 
-    UsageError for what can't be a queue's name.
+    `reason` is for people; it may be given anew. UsageError for what can't be a queue's name, and a reason that is
+    too long.
     """
     try:
         check_queue(name)
+        check_reason(reason)
     except ValueError as error:
         raise UsageError(str(error)) from None
     with ctx.store.transaction():
         known = name in _names(ctx)
-        return QueueChange(
-            name=name, known=known, changed=ctx.store.queues.pause(name, who=ctx.who, now=ctx.now())
-        )
+        changed = ctx.store.queues.pause(name, who=ctx.who, reason=reason or None, now=ctx.now())
+        return QueueChange(name=name, known=known, changed=changed)
 
 
 def resume(ctx: Context, name: str) -> QueueChange:

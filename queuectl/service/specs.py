@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
+import msgspec
+
 from queuectl.engine.firing import fire_spec
 from queuectl.engine.flows import grow
 from queuectl.model.errors import ConflictError, StoreInvalidError, UnknownError, UsageError
@@ -12,15 +14,51 @@ from queuectl.model.fire import StoredSpec
 from queuectl.model.job import Job
 from queuectl.model.states import WAITING, JobState
 from queuectl.rules.identity import digest
+from queuectl.rules.limits import check_reason
 from queuectl.rules.making import NO_ARGUMENTS, job_of
 from queuectl.rules.nearest import did_you_mean
 from queuectl.rules.needs import users
 from queuectl.service.context import Context
 
+NO_LABELS: Mapping[str, str] = {}
+MOST_LOOKED_AT = 1_000
+"""Specs that are looked at for one page, where no index leads to those that are wanted."""
+
 
 def list_specs(ctx: Context) -> list[StoredSpec]:
     """Return the specs by name, without the pruned ones."""
     return ctx.store.specs.list()
+
+
+class SpecPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some specs of a list, by name."""
+
+    specs: Sequence[StoredSpec]
+    after: str | None
+    """Where the next page begins: behind this name. None: this is the last one."""
+
+
+def list_page(
+    ctx: Context,
+    *,
+    source: str | None = None,
+    labels: Mapping[str, str] = NO_LABELS,
+    after: str = "",
+    limit: int = 50,
+) -> SpecPage:
+    """Return some specs by name, without the pruned ones, from the one behind `after` on.
+
+    With a source or labels no more than MOST_LOOKED_AT are looked at, so that a page may be short and not the last.
+    """
+    some = source is not None or bool(labels)
+    most = MOST_LOOKED_AT if some else limit + 1
+    looked_at = ctx.store.specs.after(after, limit=most)
+    found = [
+        one for one in looked_at if source in {None, one.source} and labels.items() <= one.spec.labels.items()
+    ]
+    if len(found) > limit:
+        return SpecPage(specs=found[:limit], after=found[limit - 1].name)
+    return SpecPage(specs=found, after=looked_at[-1].name if len(looked_at) == most and some else None)
 
 
 def find_spec(ctx: Context, name: str) -> StoredSpec:
@@ -37,11 +75,16 @@ def get_spec(ctx: Context, name: str) -> StoredSpec:
     return stored
 
 
-def pause(ctx: Context, name: str) -> StoredSpec:
+def pause(ctx: Context, name: str, *, reason: str | None = None) -> StoredSpec:
     """Running → paused by hand: its schedule makes no jobs, whatever is applied, until it is resumed.
 
-    What came due before is fired first. ConflictError for a spec without a schedule.
+    What came due before is fired first. `reason` is for people. ConflictError for a spec without a schedule.
+    UsageError for a reason that is too long.
     """
+    try:
+        check_reason(reason)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     with ctx.store.transaction():
         stored = get_spec(ctx, name)
         if stored.spec.schedule is None:
@@ -51,7 +94,7 @@ def pause(ctx: Context, name: str) -> StoredSpec:
             )
         now = ctx.now()
         settle(ctx, stored, now=now)
-        ctx.store.specs.pause(name, who=ctx.who, now=now)
+        ctx.store.specs.pause(name, who=ctx.who, reason=reason or None, now=now)
         return get_spec(ctx, name)
 
 

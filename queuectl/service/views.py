@@ -89,6 +89,7 @@ def spec_view(stored: StoredSpec, *, zone: str) -> View:
         "next_fire_at": instant(stored.next_fire_at),
         "last_fire_at": instant(stored.last_fire_at),
         "paused": stored.paused,
+        "pause_reason": stored.pause_reason,
         "command": spec.command,
         "description": spec.description,
         "queue": spec.queue,
@@ -169,6 +170,7 @@ def queue_view(queue: QueueInfo) -> View:
         "paused": queue.paused_at is not None,
         "paused_at": instant(queue.paused_at),
         "paused_by": queue.paused_by,
+        "pause_reason": queue.pause_reason,
         "running_limit": queue.running_limit,
         "rate": None if queue.interval_us is None else format_rate(queue.interval_us),
     }

@@ -150,7 +150,8 @@ def _at_gate(ctx: Context, job: Job) -> tuple[str, str]:
 def _pending(ctx: Context, job: Job) -> tuple[str, str]:
     queue = next(one for one in ctx.store.queues.list() if one.name == job.queue)
     if queue.paused_at is not None:
-        return f"queue {queue.name} was paused by {queue.paused_by}", f"queuectl queue resume {queue.name}"
+        who = f"queue {queue.name} was paused by {queue.paused_by}"
+        return who + (f": {queue.pause_reason}" if queue.pause_reason else ""), f"queuectl queue resume {queue.name}"
     if limited := _limited(ctx, queue):
         return limited
     seen = workers.list_workers(ctx)
@@ -214,7 +215,7 @@ def _reason_of_spec(ctx: Context, stored: StoredSpec) -> tuple[str, str]:
         )
     if stored.paused_at is not None:
         who = f"it was paused by {stored.paused_by} at {format_instant(stored.paused_at)}"
-        return who, f"queuectl spec resume {name}"
+        return who + (f": {stored.pause_reason}" if stored.pause_reason else ""), f"queuectl spec resume {name}"
     if spec.needs:
         return f"it runs after {', '.join(map(str, spec.needs))}", f"trigger that; or it alone: {trigger}"
     if stored.next_fire_at is not None:

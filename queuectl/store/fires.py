@@ -12,6 +12,7 @@ from queuectl.store.database import Database, Row
 from queuectl.store.rows import damaged, readable
 
 _EVER = -(2**63)
+_FOREVER = 2**63 - 1
 
 
 class Fires:
@@ -76,13 +77,19 @@ class Fires:
             else:
                 self.record(fire)
 
-    def list(self, *, spec: str | None = None, since: int | None = None, limit: int = 100) -> list[Fire]:
-        """Return the ledger, newest first; `since` leaves out what was over before."""
-        first = _EVER if since is None else since
+    def list(
+        self, *, spec: str | None = None, since: int | None = None, before: int | None = None, limit: int = 100
+    ) -> list[Fire]:
+        """Return the ledger, newest first: what was due before `before`; `since` leaves out what was over before."""
+        bounds: Row = {
+            "since": _EVER if since is None else since,
+            "before": _FOREVER if before is None else before,
+            "limit": limit,
+        }
         if spec is None:
-            rows = self._db.run("list_fires", since=first, limit=limit)
+            rows = self._db.run("list_fires", **bounds)
         else:
-            rows = self._db.run("list_fires_of_spec", spec=spec, since=first, limit=limit)
+            rows = self._db.run("list_fires_of_spec", spec=spec, **bounds)
         if since is not None and len(rows) < limit:  # what began before comes last
             stretches = self._db.run("stretches_since", spec=spec, since=since)
             rows += sorted(stretches, key=lambda row: (-row["due_at"], row["spec"]))[: limit - len(rows)]

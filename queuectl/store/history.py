@@ -6,11 +6,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from queuectl.model.dead import DeadLetter
 from queuectl.model.spec import Keep
 from queuectl.model.states import JobState
 from queuectl.store.database import Database, Row
+from queuectl.store.rows import damaged, readable
 
 _FOREVER = 2**63 - 1
+_LETTERS = 200
+"""Of a command: by these it is known among others."""
 
 
 class _Body(msgspec.Struct, frozen=True):
@@ -38,6 +42,11 @@ class History:
             else:
                 found += _ids(self._db.run("purgeable_jobs_of_queue", queue=queue, **wanted))
         return found
+
+    def newest_dead(self, *, limit: int) -> Sequence[DeadLetter]:
+        """Return what died last, the newest first."""
+        rows = self._db.run("newest_dead", letters=_LETTERS, limit=limit)
+        return readable(self._db, rows, _dead_letter)
 
     def forget(self, job_ids: Iterable[int]) -> tuple[int, Sequence[str]]:
         """Delete jobs that don't run, and their attempts. Returns how many, and their output files."""
@@ -90,6 +99,13 @@ class History:
         if keep.count is not None:
             return len(self._db.run("forget_surplus_fires", count=keep.count, limit=limit))
         return len(self._db.run("forget_fires_before", before=now - (keep.for_ms or 0), limit=limit))
+
+
+def _dead_letter(row: Row) -> DeadLetter:
+    try:
+        return msgspec.convert(row, DeadLetter)
+    except ValueError as error:
+        raise damaged(f"job {row['id']}", error) from None
 
 
 def _kept_by(body: str) -> Mapping[str, Keep]:

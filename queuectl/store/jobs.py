@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableSequence, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -19,7 +19,7 @@ from queuectl.rules.gate import gate_of
 from queuectl.rules.rates import after_start, allowed
 from queuectl.store.database import Database, Row
 from queuectl.store.flows import Flows
-from queuectl.store.listing import ANY_JOB, JobFilter, newest
+from queuectl.store.listing import ANY_JOB, LAST_CHARACTER, JobFilter, matching, newest
 from queuectl.store.minutes import Minutes
 from queuectl.store.rows import damaged, readable
 
@@ -27,6 +27,8 @@ QUARANTINED_FROM = 2
 """A job whose worker died under it this often runs alone."""
 
 _NO_GATE: Row = {"gated": 0, "slot": None, "slot_limit": None, "on_conflict": None, "interval_us": None}
+_LONGEST_ID = 12
+"""Digits of an id that it is looked for by its first ones."""
 STATEMENT_JOBS = 500
 """How many jobs one statement puts in at most."""
 
@@ -97,6 +99,30 @@ class Jobs:
     def list(self, wanted: JobFilter = ANY_JOB, *, limit: int = 100) -> list[Job]:
         """Return jobs, newest first."""
         return readable(self._db, newest(self._db, wanted, limit=limit), _job)
+
+    def matching(
+        self, wanted: JobFilter, text: str | None, *, limit: int, most: int
+    ) -> tuple[Sequence[Job], int | None]:
+        """Return jobs with a text in their command, key, spec or reason, newest first, and the id to go on before.
+
+        That is None at the end. At most so many jobs are looked through.
+        """
+        rows, go_on = matching(self._db, wanted, text, limit=limit, most=most)
+        return readable(self._db, rows, _job), go_on
+
+    def with_id_like(self, digits: str, *, limit: int) -> Sequence[Job]:
+        """Return jobs whose id begins so: this one first, then the newest."""
+        rows: list[Row] = []
+        for zeros in range(_LONGEST_ID + 1 - len(digits)):
+            low = int(digits) * 10**zeros
+            high = low + 10**zeros - 1
+            rows += self._db.run("jobs_with_ids_between", low=low, high=high, limit=limit - len(rows))
+        return readable(self._db, rows, _job)
+
+    def with_key_like(self, start: str, *, limit: int) -> Sequence[Job]:
+        """Return jobs whose key begins so, by key."""
+        rows = self._db.run("jobs_with_keys_between", low=start, high=start + LAST_CHARACTER, limit=limit)
+        return readable(self._db, rows, _job)
 
     def open_of_spec(self, spec: str) -> Sequence[Job]:
         """Return the jobs of a spec that aren't final, oldest first."""
@@ -344,7 +370,7 @@ class Jobs:
         reason = f"not needed: job {job_id} has completed"
         self._give_up([(one, reason) for one in self._flows.settle(job_id, state, now=now)], now)
 
-    def _give_up(self, never: list[tuple[int, str]], now: int) -> None:
+    def _give_up(self, never: MutableSequence[tuple[int, str]], now: int) -> None:
         """Blocked → cancelled: pairs of a job that can't run any more, and why."""
         for one, reason in never:  # it grows: those that need one which never runs never run either
             for job in readable(

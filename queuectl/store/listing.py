@@ -6,6 +6,7 @@ each queue, or of the spec, is one walk backwards along an index that stops at t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
@@ -16,6 +17,8 @@ from queuectl.store.database import Database, Row
 FEW = 2_000
 """So many changed jobs are sorted; where there are more of them, those that are wanted are near the newest."""
 
+LAST_CHARACTER = "\U0010ffff"
+"""After a prefix: behind all that begin so."""
 _FOREVER = 2**63 - 1
 
 
@@ -52,6 +55,48 @@ def newest(db: Database, wanted: JobFilter, *, limit: int) -> list[Row]:
         before_id=before_id,
         limit=limit,
     )
+
+
+def matching(
+    db: Database, wanted: JobFilter, text: str | None, *, limit: int, most: int
+) -> tuple[list[Row], int | None]:
+    """Return rows as `newest` does, of those that also have a text in their command, key, spec or reason.
+
+    No index finds these, so `most` jobs are looked through; also returned is the id to go on before, None at the end.
+    """
+    before_id = _FOREVER if wanted.before_id is None else wanted.before_id
+    ids = _few_changed(db, wanted)
+    is_all = ids is not None
+    if ids is None:
+        ids = _newest_ids(db, wanted, before_id, most)
+        is_all = len(ids) < most
+    rows = db.run(
+        "jobs_that_match",
+        ids=_array(ids),
+        states=_states(wanted),
+        spec=wanted.spec,
+        queue=wanted.queue,
+        since=wanted.since,
+        pattern=None if text is None else _pattern(text),
+        before_id=before_id,
+        limit=limit,
+    )
+    if len(rows) == limit:
+        return rows, rows[-1]["id"]
+    return rows, None if is_all else ids[-1]
+
+
+def _newest_ids(db: Database, wanted: JobFilter, before_id: int, most: int) -> Sequence[int]:
+    """Return ids by what one index holds of the filter: the states of a spec, or of a queue. Newest first."""
+    if wanted.states is None and wanted.spec is None and wanted.queue is None:
+        return [row["id"] for row in db.run("newest_job_ids", before_id=before_id, limit=most)]
+    by_index = JobFilter(states=wanted.states, spec=wanted.spec, queue=None if wanted.spec else wanted.queue)
+    pieces = _pieces(db, by_index, {"since": None, "before_id": before_id, "limit": most})
+    return sorted((row["id"] for rows in pieces for row in rows), reverse=True)[:most]
+
+
+def _pattern(text: str) -> str:
+    return "%" + re.sub("[!%_]", r"!\g<0>", text) + "%"
 
 
 def _few_changed(db: Database, wanted: JobFilter) -> Sequence[int] | None:

@@ -18,9 +18,9 @@ class Queues:
         """Return the queues by name, with what is in them."""
         return [QueueInfo(**row) for row in self._db.run("queues")]
 
-    def pause(self, name: str, *, who: str, now: int) -> bool:
-        """Open → paused: nothing is claimed from it. False when it is paused already."""
-        return self._told(self._db.run("pause_queue", name=name, who=who, now=now))
+    def pause(self, name: str, *, who: str, now: int, reason: str | None = None) -> bool:
+        """Open → paused: nothing is claimed from it. False when it is paused already and no (other) reason is given."""
+        return self._told(self._db.run("pause_queue", name=name, who=who, reason=reason, now=now))
 
     def resume(self, name: str) -> bool:
         """Paused → open. False when it isn't paused."""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import builtins
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from queuectl.model.errors import StoreInvalidError
-from queuectl.model.fire import Apply, StoredSpec
+from queuectl.model.fire import Apply, SpecCounts, SpecKind, SpecVersion, StoredSpec
 from queuectl.model.job import NewJob
 from queuectl.model.spec import JobSpec
 from queuectl.store.database import Database, Row
 from queuectl.store.jobs import gate_columns
+from queuectl.store.listing import LAST_CHARACTER
 from queuectl.store.rows import damaged, readable
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder(JobSpec).decode
+_LAST = 2**63 - 1
 _WAY_OUT = "it makes no jobs until its file is applied again"
 _decode_places = msgspec.json.Decoder(tuple[tuple[str, int, int], ...]).decode
 
@@ -65,10 +68,37 @@ class Specs:
         """Return the specs by name; with `pruned` also those that are gone."""
         return self._read(self._db.run("all_specs" if pruned else "specs"))
 
+    def after(self, name: str, *, limit: int) -> builtins.list[StoredSpec]:
+        """Return the specs behind one by name, without the pruned ones."""
+        return self._read(self._db.run("specs_after", after=name, limit=limit))
+
+    def page(
+        self, *, after: str, limit: int, text: str | None = None, kind: SpecKind | None = None
+    ) -> builtins.list[StoredSpec]:
+        """Return the specs behind `after` by name: of a kind, and with a text in name, file, description or command."""
+        pattern = None if text is None else _pattern(text)
+        return self._read(self._db.run("specs_page", after=after, text=pattern, kind=kind, limit=limit))
+
+    def counts(self) -> SpecCounts:
+        """Return how many specs there are."""
+        return SpecCounts(**self._db.run("count_specs")[0])
+
+    def versions(
+        self, name: str, *, newest: int | None = None, limit: int
+    ) -> builtins.list[SpecVersion]:
+        """Return versions of a spec, pruned or not: from `newest` down, else all."""
+        rows = self._db.run("versions_of_spec", spec=name, newest=newest or _LAST, limit=limit)
+        return [_version(name, row) for row in rows]
+
     def get(self, name: str) -> StoredSpec | None:
         """Return a spec, pruned ones too; of a damaged one `damage` says so."""
         rows = self._db.run("spec", name=name)
         return _stored(rows[0]) if rows else None
+
+    def names_like(self, start: str, *, limit: int) -> Sequence[str]:
+        """Return names of specs, pruned ones too, that begin so."""
+        rows = self._db.run("names_of_specs_between", low=start, high=start + LAST_CHARACTER, limit=limit)
+        return [row["name"] for row in rows]
 
     def record_apply(
         self, *, at: int, who: str, source: str, git_commit: str | None, git_dirty: bool | None
@@ -206,9 +236,9 @@ class Specs:
         """Forget the files of a source that aren't among `paths`."""
         self._db.run("forget_spec_files", paths=_json(paths), source=source)
 
-    def pause(self, name: str, *, who: str, now: int) -> bool:
-        """Running → paused by hand. False when it is paused already."""
-        return self._told(self._db.run("pause_spec", name=name, who=who, now=now))
+    def pause(self, name: str, *, who: str, now: int, reason: str | None = None) -> bool:
+        """Running → paused by hand. False when it is paused already and no (other) reason is given."""
+        return self._told(self._db.run("pause_spec", name=name, who=who, reason=reason, now=now))
 
     def resume(self, name: str) -> bool:
         """Paused by hand → running. False when it isn't paused."""
@@ -249,6 +279,19 @@ class Specs:
         if rows:
             self._db.announce()
         return bool(rows)
+
+
+def _version(name: str, row: Row) -> SpecVersion:
+    try:
+        spec = _spec(name, row["body"])
+    except StoreInvalidError:
+        spec = None
+    dirty = _boolean(row["git_dirty"])
+    return SpecVersion(**{name: value for name, value in row.items() if name != "body"} | {"git_dirty": dirty, "spec": spec})
+
+
+def _pattern(text: str) -> str:
+    return "%" + re.sub("[!%_]", r"!\g<0>", text.lower()) + "%"
 
 
 def _spec(name: str, body: str) -> JobSpec:

@@ -11,6 +11,8 @@ from starlette.staticfiles import StaticFiles
 
 from queuectl.model.version import VERSION
 from queuectl.web import events
+from queuectl.web.api import router as api_router
+from queuectl.web.following import Readers
 from queuectl.web.guard import Guard
 from queuectl.web.live import Changes
 from queuectl.web.pages import routers as page_routers
@@ -34,13 +36,14 @@ def create_app(site: Site) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        root_path=site.base_path,
         lifespan=lifespan,
     )
     app.state.site = site
     app.state.changes = Changes(site.database)
+    app.state.readers = Readers(app.state.changes)
     handle_errors(app)
     app.include_router(events.router)
+    app.include_router(api_router)
     for router in page_routers:
         app.include_router(router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

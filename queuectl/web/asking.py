@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from queuectl.model.errors import StoreUnavailableError
 from queuectl.service.context import Context, opened
 from queuectl.web.site import Site
 from queuectl.web.tokens import Role
@@ -26,6 +27,10 @@ def open_queue(request: Request) -> Iterator[Context]:
     """Open the queue for one request: it takes less than a millisecond, and no read outlives its answer."""
     site = site_of(request)
     with opened(str(site.database), create=False, overrides=site.overrides, environ=site.environ) as ctx:
+        if not ctx.exists:  # what is done now would be done to nothing
+            raise StoreUnavailableError(
+                f"there is no queue at {ctx.path} any more; start the dashboard again"
+            )
         yield ctx
 
 

@@ -21,10 +21,13 @@ class EventStream(StreamingResponse):
 @router.get("/live", include_in_schema=False)
 async def live(request: Request) -> EventStream:
     """Say `changed` whenever something has: the page asks for itself again then."""
-    return EventStream(_lines(request.app.state.changes))
+    changes: Changes = request.app.state.changes
+    changes.check_room()
+    return EventStream(changed(changes))
 
 
-async def _lines(changes: Changes) -> AsyncIterator[str]:
+async def changed(changes: Changes) -> AsyncIterator[str]:
+    """Yield the lines of a stream that says `changed`."""
     yield "retry: 1000\n\n"
-    async for changed in changes.watch():
-        yield "event: changed\ndata:\n\n" if changed else ":\n\n"
+    async for is_new in changes.watch():
+        yield "event: changed\ndata:\n\n" if is_new else ":\n\n"

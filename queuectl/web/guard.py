@@ -47,6 +47,7 @@ class Guard:
             return
         if scope["type"] != "http":
             return  # there is no websocket here
+        scope["root_path"] = self._site.base_path
         headers = Headers(scope=scope)
         answer = _refused(scope["method"], headers, self._site)
         if answer is None:
@@ -82,7 +83,9 @@ def _refused(method: str, headers: Mapping[str, str], site: Site) -> Response | 
             "this is no name of this dashboard; start it with --allow-host NAME if it is meant to be",
         )
     if method not in SAFE_METHODS and not is_bearer(headers) and not is_from_here(headers):
-        return problem(HTTPStatus.FORBIDDEN, "this comes from another site; ask from a page of the dashboard itself")
+        return problem(
+            HTTPStatus.FORBIDDEN, "this comes from another site; ask from a page of the dashboard itself"
+        )
     length = headers.get("content-length", "0")
     if not length.isdecimal() or len(length) > 18:
         return problem(HTTPStatus.BAD_REQUEST, "Content-Length: expected a number")

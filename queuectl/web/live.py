@@ -41,8 +41,7 @@ class Changes:
 
         Ends when the server does. TooManyWatchersError.
         """
-        if len(self._watchers) >= MOST_WATCHERS:
-            raise TooManyWatchersError(f"{MOST_WATCHERS} streams are open; close a page of the dashboard")
+        self.check_room()
         changed = asyncio.Event()
         self._watchers.add(changed)
         if self._poll is None or self._poll.done():
@@ -57,6 +56,11 @@ class Changes:
                 changed.clear()
         finally:
             self._watchers.discard(changed)
+
+    def check_room(self) -> None:
+        """TooManyWatchersError where nobody else may watch."""
+        if len(self._watchers) >= MOST_WATCHERS:
+            raise TooManyWatchersError(f"{MOST_WATCHERS} streams are open; close a page of the dashboard")
 
     def close(self) -> None:
         """End all streams."""

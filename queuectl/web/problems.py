@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from queuectl.model.errors import (
     ConflictError,
@@ -18,8 +19,10 @@ from queuectl.model.errors import (
     UnknownError,
     UsageError,
 )
+from queuectl.web.live import TooManyWatchersError
 
 MEDIA_TYPE = "application/problem+json"
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 _STATUS: dict[type[QueuectlError], HTTPStatus] = {
     UnknownError: HTTPStatus.NOT_FOUND,
@@ -27,6 +30,7 @@ _STATUS: dict[type[QueuectlError], HTTPStatus] = {
     UsageError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidSpecError: HTTPStatus.UNPROCESSABLE_ENTITY,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyWatchersError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -50,9 +54,11 @@ def handle_errors(app: FastAPI) -> None:
         return problem(status_of(error), str(error))
 
     @app.exception_handler(HTTPException)
-    def _http(_: Request, error: HTTPException) -> Response:
+    def _http(request: Request, error: HTTPException) -> Response:
         answer = problem(HTTPStatus(error.status_code), str(error.detail))
         answer.headers.update(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            answer.headers["allow"] = ", ".join(_methods(request))
         return answer
 
     @app.exception_handler(RequestValidationError)
@@ -62,3 +68,13 @@ def handle_errors(app: FastAPI) -> None:
         ]
         first = f"{errors[0]['at']}: {errors[0]['detail']}" if errors else "expected something else"
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, first, errors=errors)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return how a path may be asked for: several routes may share it, and the error only knows one of them."""
+    routes = request.app.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]

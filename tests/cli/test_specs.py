@@ -156,6 +156,9 @@ def test_spec_pause_resume_delete(cli: Cli, jobs_d: Path):
     assert "paused" in cli("spec", "list").out
     assert cli("spec", "list", "-o", "json").json[0]["paused"] is True
     assert "paused" in cli("spec", "show", "nightly").out
+    assert cli("spec", "pause", "nightly", "--reason", "disk is full").out == "spec nightly is paused\n"
+    assert "disk is full" in cli("spec", "list").out
+    assert "disk is full" in cli("spec", "show", "nightly").out
     assert cli("spec", "resume", "nightly").out == "spec nightly is resumed\n"
     assert cli("spec", "pause", "once").code == 1
     assert cli("spec", "delete", "nightly", "--yes").out == "spec nightly is deleted\n"

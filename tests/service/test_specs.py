@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from queuectl.engine.firing import fire_due
-from queuectl.model.errors import ConflictError, UnknownError
+from queuectl.model.errors import ConflictError, UnknownError, UsageError
 from queuectl.model.states import FireOutcome, JobState
 from queuectl.service.apply import apply
 from queuectl.service.context import Context
@@ -79,6 +79,17 @@ class TestPause:
         assert (again.paused_at, again.paused_by) == (NOON, "ada@mill")
         resume(applied, "hourly")
         assert not resume(applied, "hourly").paused
+
+    def test_a_reason_may_be_given_anew(self, applied: Context, clock: Clock) -> None:
+        assert pause(applied, "hourly", reason="disk is full").pause_reason == "disk is full"
+        clock.pass_by(1)
+        pause(replace(applied, who="bob@mill"), "hourly")
+        again = pause(replace(applied, who="bob@mill"), "hourly", reason="disk is broken")
+        assert (again.paused_at, again.paused_by, again.pause_reason) == (NOON, "ada@mill", "disk is broken")
+        resume(applied, "hourly")
+        assert pause(applied, "hourly").pause_reason is None
+        with pytest.raises(UsageError, match="reason: expected at most 1000 characters, found 1,001"):
+            pause(applied, "hourly", reason="x" * 1001)
 
     def test_it_outlasts_an_apply(self, applied: Context, tmp_path: Path) -> None:
         pause(applied, "hourly")

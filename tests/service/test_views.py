@@ -203,7 +203,7 @@ def test_the_schedule_of_a_spec(ctx: Context, schedule: Schedule, view: object) 
 def test_a_spec_in_a_list_and_in_full(ctx: Context, tmp_path: Path) -> None:
     text = "command: 'true'\nschedule: '0 2 * * *'\ntimezone: Europe/Berlin\nretries: 1\nenv: {A: hunter2}"
     apply_files(ctx, tmp_path / "jobs", {"nightly.yaml": text})
-    ctx.store.specs.pause("nightly", who="ada@mill", now=NOON)
+    ctx.store.specs.pause("nightly", who="ada@mill", reason="disk is full", now=NOON)
     stored = get_spec(ctx, "nightly")
 
     in_list = shown(views.spec_view(stored, zone="UTC"))
@@ -219,6 +219,7 @@ def test_a_spec_in_a_list_and_in_full(ctx: Context, tmp_path: Path) -> None:
         "next_fire_at": "2026-06-02T00:00:00Z",
         "last_fire_at": None,
         "paused": True,
+        "pause_reason": "disk is full",
         "command": "true",
         "description": None,
         "queue": "default",

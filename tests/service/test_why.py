@@ -184,6 +184,8 @@ class TestSpecs:
             "it was paused by ada@mill at 2026-06-01T12:00:00Z",
             "queuectl spec resume s",
         )
+        specs.pause(ctx, "s", reason="disk is full")
+        assert says(ctx, "s")[0].endswith("12:00:00Z: disk is full")
         specs.delete(ctx, "s")
         assert says(ctx, "s")[0] == "it was pruned at 2026-06-01T12:00:00Z"
 

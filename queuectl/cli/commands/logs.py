@@ -10,9 +10,10 @@ from queuectl.cli.completion import job_ids
 from queuectl.cli.json_output import Output, print_with_text
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
-from queuectl.cli.output_page import OutputPrinter, as_text, last_lines
+from queuectl.cli.output_page import OutputPrinter
 from queuectl.model.job import Attempt
 from queuectl.service import jobs, logs
+from queuectl.service.output_text import as_text, last_lines
 
 
 @click.command(

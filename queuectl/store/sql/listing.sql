@@ -17,6 +17,17 @@ WHERE state = :state AND queue = :queue AND id < :before_id AND state <> 'proces
   AND (CAST(:since AS INTEGER) IS NULL OR updated_at >= :since)
 ORDER BY id DESC LIMIT :limit;
 
+-- name: newest_dead
+-- Those that died last, without what they run; of an ad-hoc one the beginning of its command.
+SELECT id, spec, reason, updated_at AS at, CASE WHEN spec IS NULL AND json_valid(frozen) THEN
+    SUBSTR(frozen ->> '$.command', 1, :letters) END AS command
+FROM jobs WHERE state = 'dead' AND own_keep = 0 AND state <> 'processing'
+UNION ALL
+SELECT id, spec, reason, updated_at AS at, CASE WHEN spec IS NULL AND json_valid(frozen) THEN
+    SUBSTR(frozen ->> '$.command', 1, :letters) END AS command
+FROM jobs WHERE state = 'dead' AND own_keep = 1 AND state <> 'processing'
+ORDER BY at DESC LIMIT :limit;
+
 -- name: newest_processing
 -- They are few: "+" keeps the walk by id away.
 SELECT id FROM jobs
@@ -47,3 +58,28 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND id < :before_id
   AND (CAST(:spec AS TEXT) IS NULL OR spec = :spec)
   AND (CAST(:queue AS TEXT) IS NULL OR queue = :queue)
 ORDER BY id DESC LIMIT :limit;
+
+-- name: newest_job_ids
+SELECT id FROM jobs WHERE id < :before_id ORDER BY id DESC LIMIT :limit;
+
+-- name: jobs_that_match
+-- Of these ids, newest first. Their commands are looked through, never the values of their environment.
+SELECT * FROM jobs
+WHERE id IN (SELECT value FROM json_each(:ids)) AND id < :before_id
+  AND state IN (SELECT value FROM json_each(:states))
+  AND (CAST(:spec AS TEXT) IS NULL OR spec = :spec)
+  AND (CAST(:queue AS TEXT) IS NULL OR queue = :queue)
+  AND (CAST(:since AS INTEGER) IS NULL OR updated_at >= :since)
+  AND (CAST(:pattern AS TEXT) IS NULL OR key LIKE :pattern ESCAPE '!' OR spec LIKE :pattern ESCAPE '!'
+    OR reason LIKE :pattern ESCAPE '!'
+    OR CASE WHEN json_valid(frozen) THEN frozen ->> '$.command' END LIKE :pattern ESCAPE '!')
+ORDER BY id DESC LIMIT :limit;
+
+-- name: jobs_with_ids_between
+SELECT * FROM jobs WHERE id BETWEEN :low AND :high ORDER BY id DESC LIMIT :limit;
+
+-- name: jobs_with_keys_between
+SELECT * FROM jobs WHERE key IS NOT NULL AND key >= :low AND key < :high ORDER BY key LIMIT :limit;
+
+-- name: names_of_specs_between
+SELECT name FROM specs WHERE name >= :low AND name < :high ORDER BY name LIMIT :limit;

@@ -8,11 +8,39 @@ SELECT * FROM applies WHERE id = :id;
 -- name: specs
 SELECT * FROM specs WHERE pruned_at IS NULL ORDER BY name;
 
+-- name: specs_after
+SELECT * FROM specs WHERE name > :after AND pruned_at IS NULL ORDER BY name LIMIT :limit;
+
 -- name: all_specs
 SELECT * FROM specs ORDER BY name;
 
 -- name: spec
 SELECT * FROM specs WHERE name = :name;
+
+-- name: specs_page
+-- Live ones by name from the one behind :after on, with a text in what people know them by, of a kind each.
+SELECT * FROM specs
+WHERE name > :after AND pruned_at IS NULL
+  AND (CAST(:text AS TEXT) IS NULL OR LOWER(name) LIKE :text ESCAPE '!' OR LOWER(file) LIKE :text ESCAPE '!'
+    OR CASE WHEN json_valid(body) THEN LOWER(COALESCE(body ->> '$.description', '') || ' ' || (body ->> '$.command'))
+        LIKE :text ESCAPE '!' END)
+  AND CASE :kind
+    WHEN 'scheduled' THEN next_due_at IS NOT NULL
+    WHEN 'paused' THEN paused_at IS NOT NULL OR body LIKE '%"paused":true%'
+    WHEN 'orphaned' THEN orphaned = 1
+    ELSE TRUE END
+ORDER BY name LIMIT :limit;
+
+-- name: count_specs
+SELECT COUNT(*) AS specs, COUNT(next_due_at) AS scheduled, COALESCE(SUM(orphaned), 0) AS orphaned,
+    COUNT(CASE WHEN paused_at IS NOT NULL OR body LIKE '%"paused":true%' THEN 1 END) AS paused
+FROM specs WHERE pruned_at IS NULL;
+
+-- name: versions_of_spec
+-- From version :newest down.
+SELECT v.version, v.body, v.at, a.who, a.source, a.git_commit, a.git_dirty
+FROM spec_versions v JOIN applies a ON a.id = v.apply_id
+WHERE v.spec = :spec AND v.version <= :newest ORDER BY v.version DESC LIMIT :limit;
 
 -- name: write_specs
 -- Nothing → version 1; a changed spec, or a pruned one that is back: one version up.
@@ -108,11 +136,15 @@ SELECT MIN(next_fire_at) AS at FROM specs WHERE pruned_at IS NULL AND next_fire_
 SELECT * FROM specs WHERE pruned_at IS NULL AND next_fire_at IS NOT NULL ORDER BY next_fire_at LIMIT :limit;
 
 -- name: pause_spec
-UPDATE specs SET paused_at = :now, paused_by = :who WHERE name = :name AND pruned_at IS NULL AND paused_at IS NULL
+-- A reason may be given, or given anew, to one that is paused already.
+UPDATE specs
+SET paused_at = COALESCE(paused_at, :now), paused_by = COALESCE(paused_by, :who), pause_reason = COALESCE(:reason, pause_reason)
+WHERE name = :name AND pruned_at IS NULL AND (paused_at IS NULL OR CAST(:reason AS TEXT) IS NOT NULL)
 RETURNING name;
 
 -- name: resume_spec
-UPDATE specs SET paused_at = NULL, paused_by = NULL WHERE name = :name AND paused_at IS NOT NULL RETURNING name;
+UPDATE specs SET paused_at = NULL, paused_by = NULL, pause_reason = NULL
+WHERE name = :name AND paused_at IS NOT NULL RETURNING name;
 
 -- name: mark_done
 -- What a spec without a schedule has made its latest job for.
@@ -154,7 +186,7 @@ UPDATE fires SET until = :until, count = count + :count, reason = :reason WHERE 
 UPDATE fires SET outcome = 'expired', reason = :reason WHERE job_id = :job_id;
 
 -- name: list_fires
-SELECT * FROM fires WHERE due_at >= :since ORDER BY due_at DESC, spec LIMIT :limit;
+SELECT * FROM fires WHERE due_at >= :since AND due_at < :before ORDER BY due_at DESC, spec LIMIT :limit;
 
 -- name: stretches_since
 -- Stretches that began before, but were not over.
@@ -162,7 +194,7 @@ SELECT * FROM fires
 WHERE until IS NOT NULL AND until >= :since AND +due_at < :since AND (CAST(:spec AS TEXT) IS NULL OR spec = :spec);
 
 -- name: list_fires_of_spec
-SELECT * FROM fires WHERE spec = :spec AND due_at >= :since ORDER BY due_at DESC LIMIT :limit;
+SELECT * FROM fires WHERE spec = :spec AND due_at >= :since AND due_at < :before ORDER BY due_at DESC LIMIT :limit;
 
 -- name: forget_fires_before
 DELETE FROM fires WHERE (spec, due_at) IN (

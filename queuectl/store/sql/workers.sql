@@ -38,15 +38,20 @@ WHERE j.state = 'processing' AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.id 
 INSERT INTO queues (name) VALUES (:name) ON CONFLICT (name) DO NOTHING;
 
 -- name: pause_queue
-INSERT INTO queues (name, paused_at, paused_by) VALUES (:name, :now, :who)
-ON CONFLICT (name) DO UPDATE SET paused_at = :now, paused_by = :who WHERE queues.paused_at IS NULL
+-- A reason may be given, or given anew, to one that is paused already.
+INSERT INTO queues (name, paused_at, paused_by, pause_reason) VALUES (:name, :now, :who, :reason)
+ON CONFLICT (name) DO UPDATE
+SET paused_at = COALESCE(queues.paused_at, excluded.paused_at), paused_by = COALESCE(queues.paused_by, excluded.paused_by),
+    pause_reason = COALESCE(excluded.pause_reason, queues.pause_reason)
+WHERE queues.paused_at IS NULL OR excluded.pause_reason IS NOT NULL
 RETURNING name;
 
 -- name: resume_queue
-UPDATE queues SET paused_at = NULL, paused_by = NULL WHERE name = :name AND paused_at IS NOT NULL RETURNING name;
+UPDATE queues SET paused_at = NULL, paused_by = NULL, pause_reason = NULL
+WHERE name = :name AND paused_at IS NOT NULL RETURNING name;
 
 -- name: queues
-SELECT q.name, q.paused_at, q.paused_by, q.running_limit, q.interval_us, q.next_us,
+SELECT q.name, q.paused_at, q.paused_by, q.pause_reason, q.running_limit, q.interval_us, q.next_us,
     (SELECT COALESCE(SUM(c.jobs), 0) FROM job_counts c WHERE c.queue = q.name
         AND c.state IN ('blocked', 'scheduled', 'pending', 'failed')) AS waiting,
     (SELECT COALESCE(SUM(c.jobs), 0) FROM job_counts c WHERE c.queue = q.name AND c.state = 'processing') AS processing

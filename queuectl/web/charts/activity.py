@@ -17,6 +17,8 @@ _LEFT, _TOP, _BOTTOM = 40, 8, 16
 _PLOT = _HEIGHT - _TOP - _BOTTOM
 _FORMATS = {"hour": slice(11, 16), "day": slice(11, 16), "week": slice(5, 10)}
 _LABELS = 6
+_EXACT_MS = 10_000
+"""Longer ones are told in whole seconds."""
 
 
 def throughput(shown: Activity) -> Markup:
@@ -110,4 +112,4 @@ def _slow(step: Step) -> float | None:
 def _said(ms: float | None) -> str:
     if ms is None:
         return "–"
-    return format_duration(round(ms, -3) if ms > 10_000 else round(ms)) if ms else "0s"  # type: ignore[arg-type]
+    return format_duration(round(ms / 1000) * 1000 if ms > _EXACT_MS else max(1, round(ms)))

@@ -1,5 +1,5 @@
 """Pages, rendered here, kept live by a little JavaScript."""
 
-from queuectl.web.pages import overview
+from queuectl.web.pages import job, jobs, log, overview
 
-routers = (overview.router,)
+routers = (overview.router, jobs.router, job.router, log.router,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from urllib.parse import quote
 
 from fastapi import Form, Request
@@ -25,10 +25,18 @@ Sure = Annotated[bool, Form(alias="sure")]
 """Whether somebody has confirmed; see `ask_first`."""
 
 
-def act(request: Request, there: str, use_case: Callable[[], str]) -> Response:
+class Elsewhere(NamedTuple):
+    """What came of a use case that is to be seen on another page than the one it was asked on."""
+
+    text: str
+    there: str
+
+
+def act(request: Request, there: str, use_case: Callable[[], str | Elsewhere]) -> Response:
     """Do something, go back, and say what came of it there: what `use_case` returns, or its error."""
     try:
-        kind, text = "good", use_case()
+        kind, said = "good", use_case()
+        text, there = said if isinstance(said, Elsewhere) else (said, there)
     except QueuectlError as error:
         kind, text = "bad", str(error)
     return _back(request, there, f"{kind}:{text}")
@@ -39,7 +47,11 @@ def ask_first(request: Request, question: str, button: str, **fields: str | list
 
     The script asks beforehand, in a dialog; this is for who has none.
     """
-    sent = [(name, one) for name, value in fields.items() for one in ([value] if isinstance(value, str) else value)]
+    sent = [
+        (name, one)
+        for name, value in fields.items()
+        for one in ([value] if isinstance(value, str) else value)
+    ]
     return page(request, "sure.html", question=question, button=button, fields=sent, action=request.url.path)
 
 

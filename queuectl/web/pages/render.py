@@ -15,8 +15,10 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from queuectl.rules.instants import format_instant
-from queuectl.rules.units import format_duration
+from queuectl.rules.units import rough_duration
+from queuectl.rules.visible import visible
 from queuectl.web.asking import role_of, site_of
+from queuectl.web.pages.shown import command_text
 
 LIVE = "x-live"
 """A header that says: the script only looks whether something has changed."""
@@ -39,15 +41,19 @@ def page(request: Request, template: str, *, code: HTTPStatus = HTTPStatus.OK, *
     """Return a page. `values` are what the template shows."""
     site = site_of(request)
     notice = None if LIVE in request.headers else notice_of(request)
-    html = _templates().get_template(template).render(
-        base=site.base_path,
-        here=request.url.path.removeprefix(site.base_path).strip("/").partition("/")[0],
-        pages=PAGES,
-        may_change=role_of(request) == "full",
-        asset=_asset,
-        url=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-        notice=notice,
-        **values,
+    html = (
+        _templates()
+        .get_template(template)
+        .render(
+            base=site.base_path,
+            here=request.url.path.removeprefix(site.base_path).strip("/").partition("/")[0],
+            pages=PAGES,
+            may_change=role_of(request) == "full",
+            asset=_asset,
+            url=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            notice=notice,
+            **values,
+        )
     )
     answer = HTMLResponse(html, code)
     if notice is not None:
@@ -71,19 +77,30 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     found.filters.update(instant=_instant, duration=_duration, percent=_percent, count="{:,}".format)
+    found.filters.update(utc=_utc, visible=_visible, command=command_text)
     return found
 
 
-def _instant(at: int | None, *, otherwise: str = "–") -> str | Markup:
-    """An instant: the page says how long ago it is, and the exact one in the viewer's zone on hover."""
+def _instant(at: int | None, *, otherwise: str = "–", exact: bool = False) -> str | Markup:
+    """An instant: the page says how long ago it is, and the exact one in the viewer's zone on hover; or that at once."""
     if at is None:
         return otherwise
-    text = format_instant(at)
-    return Markup('<time datetime="{0}">{0}</time>').format(text)
+    kind = Markup(" data-exact") if exact else ""
+    return Markup('<time datetime="{0}"{1}>{0}</time>').format(format_instant(at), kind)
+
+
+def _utc(at: int) -> str:
+    """An instant for people who think in UTC."""
+    return f"{format_instant(at)[:19].replace('T', ' ')} UTC"
+
+
+def _visible(text: object, *, lines: bool = False) -> str:
+    """Text of jobs, in which characters that would be obeyed (direction, zero width) are shown."""
+    return visible(str(text), lines=lines)
 
 
 def _duration(ms: float | None, *, otherwise: str = "–") -> str:
-    return otherwise if ms is None else format_duration(round(ms))
+    return otherwise if ms is None else rough_duration(ms)
 
 
 def _percent(share: float | None, *, otherwise: str = "–") -> str:

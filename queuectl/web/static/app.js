@@ -25,6 +25,7 @@ function show(html) {
   morph(document.getElementById("main"), fresh.getElementById("main"));
   document.title = fresh.title;
   for (const notice of fresh.querySelectorAll("#notices > *")) notify(notice);
+  for (const form of document.querySelectorAll("form[data-select]")) tellSelected(form);
   dress(document);
 }
 
@@ -83,6 +84,7 @@ document.addEventListener("submit", async (event) => {
     if (answer.status === 401) { location.reload(); return; }
     if (answer.headers.get("content-type")?.startsWith("text/html")) {
       if (answer.redirected && answer.url !== location.href) history.pushState(null, "", answer.url);
+      if (form.matches("[data-select]")) form.reset();
       show(await answer.text());
     } else notify(said("bad", (await answer.json()).detail));
   } catch { notify(said("bad", "The dashboard does not answer; nothing may have happened.")); }

@@ -41,12 +41,19 @@ def command(output: Output) -> None:
                 queue.waiting,
                 queue.processing,
                 _limit(queue),
-                f"{ago(queue.paused_at, now)} by {queue.paused_by}" if queue.paused_at is not None else None,
+                _paused(queue, now),
             )
             for queue in found
         ],
         nothing="no queues",
     )
+
+
+def _paused(queue: QueueInfo, now: int) -> str | None:
+    if queue.paused_at is None:
+        return None
+    who = f"{ago(queue.paused_at, now)} by {queue.paused_by}"
+    return f"{who}: {queue.pause_reason}" if queue.pause_reason else who
 
 
 def _limit(queue: QueueInfo) -> str | None:

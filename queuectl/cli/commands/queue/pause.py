@@ -11,16 +11,23 @@ from queuectl.cli.options import database_option, open_queue
 from queuectl.service import queues
 
 
-@click.command(cls=Command, examples="queuectl queue pause mail")
+@click.command(
+    cls=Command,
+    examples="""
+    queuectl queue pause mail
+    queuectl queue pause mail --reason 'the mail server moves'
+    """,
+)
 @click.argument("names", metavar="QUEUE...", nargs=-1, required=True, shell_complete=queue_names)
+@click.option("--reason", metavar="TEXT", help="Why, for all who see it.")
 @database_option
-def command(names: tuple[str, ...]) -> None:
+def command(names: tuple[str, ...], reason: str | None) -> None:
     """Let workers take nothing more from queues.
 
     What runs goes on, and jobs still come in; a queue that isn't there yet can be paused too.
     """
     with open_queue(create=True) as ctx:
-        for_each(names, lambda name: queues.pause(ctx, name), _say)
+        for_each(names, lambda name: queues.pause(ctx, name, reason=reason), _say)
 
 
 def _say(change: queues.QueueChange) -> None:

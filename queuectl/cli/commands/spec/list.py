@@ -69,7 +69,9 @@ def _row(stored: StoredSpec, zone: str, now: int) -> tuple[object, ...]:
 def _note(stored: StoredSpec) -> str | None:
     if stored.damage:
         return "damaged"
-    return "paused" if stored.paused else "orphaned" if stored.orphaned else None
+    if stored.paused:
+        return f"paused: {stored.pause_reason}" if stored.pause_reason else "paused"
+    return "orphaned" if stored.orphaned else None
 
 
 def schedule_text(schedule: str | dict[str, object] | None) -> str:

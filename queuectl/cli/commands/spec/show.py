@@ -67,6 +67,7 @@ def _fields(ctx: Context, stored: StoredSpec) -> Iterator[tuple[str, object]]:
         by_hand = (
             f"by {stored.paused_by} {full(stored.paused_at, now)}" if stored.paused_at is not None else None
         )
+        by_hand = f"{by_hand}: {stored.pause_reason}" if by_hand and stored.pause_reason else by_hand
         yield "paused", by_hand or "in its file"
     if stored.orphaned:
         yield "orphaned", "not in the files any more; 'queuectl apply --prune' removes it"

@@ -1,0 +1,41 @@
+"""Fires: the ledger of due instants, and those that are coming."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from queuectl.service import fires, views
+from queuectl.web.api import schemas
+from queuectl.web.api.answering import Json
+from queuectl.web.api.reading import MOST, Limit, OfSpec, Since, instant_of, since_of
+from queuectl.web.asking import Queue
+
+router = APIRouter(prefix="/fires", tags=["fires"])
+
+
+@router.get("", response_model=list[schemas.Fire])
+def ledger(ctx: Queue, spec: OfSpec = None, since: Since = None, limit: Limit = 50) -> Response:
+    """Return the ledger, newest first: every due instant of every schedule, and what became of it."""
+    found = fires.ledger(ctx, spec, since=since_of(ctx, since), limit=limit)
+    return Json([views.fire_view(fire) for fire in found])
+
+
+@router.get("/coming", response_model=list[schemas.ComingFire])
+def coming(
+    ctx: Queue,
+    specs: Annotated[
+        list[str] | None, Query(alias="spec", description="Only of this spec; may be given again.")
+    ] = None,
+    count: Annotated[int, Query(ge=1, le=100, description="So many of each spec.")] = 1,
+    start: Annotated[
+        str | None,
+        Query(alias="from", description="From then on; else from now.", examples=["2026-05-01T00:00:00Z"]),
+    ] = None,
+    limit: Limit = MOST,
+) -> Response:
+    """Return the due instants that come next, soonest first."""
+    found = fires.coming(ctx, count=count, from_ms=instant_of(ctx, "from", start), specs=specs or None)
+    return Json([views.coming_view(fire.spec, fire.due_at, fire.zone) for fire in found[:limit]])
