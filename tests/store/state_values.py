@@ -99,7 +99,8 @@ instants = st.integers(0, 15).map(lambda tick: 1000 + 100 * tick)
 dues = st.sampled_from([1000, 1100, 1200, 2000])
 workers, queues, specs = st.sampled_from(WORKERS), st.sampled_from(QUEUES), st.sampled_from(SPECS)
 served = st.sampled_from([(), (), ("default",), QUEUES])
-keeps, frozen_specs, ends = st.sampled_from(_KEEPS), st.sampled_from(_SPECS), st.sampled_from(_ENDS)
+keeps, ends = st.sampled_from(_KEEPS), st.sampled_from(_ENDS)
+frozen_specs = st.integers(0, len(_SPECS) - 1).map(lambda number: _SPECS[number])  # shown in one line
 needs = st.lists(
     st.tuples(st.integers(0, 9), st.sampled_from(["completed", "completed", "dead", "finished"])),
     min_size=1,
