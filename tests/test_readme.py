@@ -27,11 +27,12 @@ def test_generated_parts_are_as_the_code_says() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_spec_in_it_is_valid(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    (tmp_path / "nightly-dump.yaml").write_text(block, encoding="utf-8")
-    (loaded,) = load([tmp_path], default_zone="UTC").specs
-    assert loaded.spec.name == "nightly-dump"
+def test_the_specs_in_it_are_valid(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    for name, block in zip(("nightly-dump", "etl"), blocks, strict=True):
+        (tmp_path / f"{name}.yaml").write_text(block, encoding="utf-8")
+    found = load([tmp_path], default_zone="UTC").specs
+    assert sorted(one.spec.name or "" for one in found) == ["extract-shop", "load", "nightly-dump"]
 
 
 @pytest.mark.parametrize("line", sorted(set(re.findall(r"(?:`|\$ )queuectl ([a-z][a-z ]*)", README))))

@@ -22,6 +22,9 @@ COLUMNS = (
     Column("REASON", flexible=True, optional=True),
 )
 
+DEEPEST = 45
+"""Columns that lines of the tree take at most: 15 levels. What is deeper stands there, too."""
+
 
 def show_flow(flow: Flow) -> None:
     """Print a flow for people."""
@@ -69,7 +72,13 @@ def _tree(flow: Flow) -> Iterator[tuple[Job, str]]:
         children = below.get(job.id, [])
         for at, child in reversed(list(enumerate(children))):
             last = at == len(children) - 1
-            todo.append((child, indent + ("└─ " if last else "├─ "), indent + ("   " if last else "│  ")))
+            todo.append(
+                (child, _cut(indent + ("└─ " if last else "├─ ")), _cut(indent + ("   " if last else "│  ")))
+            )
+
+
+def _cut(lines: str) -> str:
+    return lines if len(lines) <= DEEPEST else f"…{lines[1 - DEEPEST :]}"
 
 
 def _parent(flow: Flow, job: Job, by_id: Mapping[int, Job]) -> int | None:

@@ -65,6 +65,7 @@ def _title(job: Job) -> str:
 def _fields(ctx: Context, job: Job, now: int) -> Iterator[tuple[str, object]]:
     frozen = job.frozen
     shell = None if isinstance(frozen.command, tuple) or frozen.shell == DEFAULT_SHELL else frozen.shell
+    yield "description", frozen.description
     yield "key", job.key
     yield "command", command_text(frozen.command)
     yield "shell", shell and ("bash" if shell == BASH else command_text(shell))
@@ -86,6 +87,7 @@ def _fields(ctx: Context, job: Job, now: int) -> Iterator[tuple[str, object]]:
     )
     yield "timeout", frozen.timeout_ms if isinstance(frozen.timeout_ms, str) else rough(frozen.timeout_ms)
     yield "created", full(job.created_at, now)
+    yield "flow", job.flow
     yield "fire", None if job.fire_at is None else full(job.fire_at, now)
     yield "due" if job.attempt == 0 else "next try", full(job.run_at, now) if _waits(job) else None
     yield "too late", None if job.expires_at is None or job.attempt else full(job.expires_at, now)

@@ -52,6 +52,8 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED
+    except SystemExit:  # SIGTERM, maybe before click is there for what comes next
+        raise
     except click.ClickException as error:
         _say(_usage_line(error))
         return error.exit_code

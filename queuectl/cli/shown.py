@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from queuectl.cli.tables import Column, print_table
 from queuectl.cli.times import ago, now_ms, rough
@@ -34,7 +34,7 @@ def job_row(job: Job, now: int) -> Sequence[object]:
         job.id,
         job.state,
         job.spec or job.key,
-        command_text(job.frozen.command),
+        arguments_text(job.frozen.arguments) + command_text(job.frozen.command),
         job.queue,
         f"{job.attempt}/{job.max_retries + 1}" if job.attempt <= job.max_retries + 1 else job.attempt,
         when(job, now),
@@ -45,6 +45,15 @@ def job_row(job: Job, now: int) -> Sequence[object]:
 def command_text(command: str | Sequence[str]) -> str:
     """Return a command as it would be typed."""
     return command if isinstance(command, str) else shlex.join(command)
+
+
+def arguments_text(arguments: Mapping[str, str]) -> str:
+    """Return a job's parameters as they would be typed in front of its command.
+
+    >>> arguments_text({"DAY": "2026-03-01", "NOTE": "two words"})
+    "DAY=2026-03-01 NOTE='two words' "
+    """
+    return "".join(f"{name}={shlex.quote(value)} " for name, value in arguments.items())
 
 
 def env_text(value: object) -> str:

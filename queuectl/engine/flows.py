@@ -29,8 +29,7 @@ def grow(
 
 def _grow(store: Store, config: Config, name: str, job_id: int, *, now: int, fire_at: int | None) -> None:
     flow = store.flows.enter(name, job_id)
-    there = dict(store.flows.jobs_by_spec(flow)) | {name: job_id}
-    missing = [stored for stored in store.specs.below(name) if stored.name not in there]
+    missing = store.specs.below(name, flow)
     news = [
         job_of(
             stored.spec,
@@ -39,14 +38,17 @@ def _grow(store: Store, config: Config, name: str, job_id: int, *, now: int, fir
             state=JobState.BLOCKED,
             run_at=now,
             fire_at=fire_at,
-            reason=waits_for(_needs(stored, 0, there)),
+            reason=waits_for(_needs(stored, 0, {})),
             blocked_by=BlockedBy.NEEDS,
             flow=flow,
         )
         for stored in missing
     ]
-    ids = {spec: made for (spec, _), made in store.specs.make_jobs(news, now=now).items()}
-    needs = [need for stored in missing for need in _needs(stored, ids[stored.name], there | ids)]
+    made = {spec: one for (spec, _), one in store.specs.make_jobs(news, now=now).items()}
+    store.flows.fill(flow, made)
+    needed = {need.job for stored in missing for need in stored.spec.needs}
+    there = {**store.flows.jobs_by_spec(flow, needed), **made}
+    needs = [need for stored in missing for need in _needs(stored, made[stored.name], there)]
     store.jobs.need(needs, now=now)
 
 

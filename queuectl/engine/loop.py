@@ -510,7 +510,7 @@ class Engine:
             job=job.id,
             spec=job.spec,
             attempt=job.attempt,
-            reason=None if end.outcome is Outcome.SUCCEEDED else describe(end),
+            reason=_reason(finished),
             took_ms=now - job.updated_at,
             retry_in_ms=transition.run_at - now if waits and transition.run_at else None,
         )
@@ -527,6 +527,16 @@ class Engine:
         if mono >= self._due.complaint:
             self._due.complaint = mono + COMPLAINT_MS
             event("store unavailable", level=logging.WARNING, reason=str(error))
+
+
+def _reason(finished: _Finished) -> str | None:
+    match finished.end.outcome:
+        case Outcome.SUCCEEDED:
+            return None
+        case Outcome.CANCELLED | Outcome.SNOOZED:
+            return finished.transition.reason
+        case _:
+            return describe(finished.end)
 
 
 def _report_fire(fire: Fire) -> None:

@@ -22,6 +22,7 @@ from queuectl.engine.spawn import open_home, spawn
 from queuectl.engine.tree import Tree
 from queuectl.model.job import AttemptEnd, Said
 from queuectl.model.states import Outcome
+from queuectl.rules.transitions import CPU_TIME_LIMIT, KILLED_CODE
 from queuectl.rules.units import format_duration, format_size
 
 __all__ = ["Ended", "Key", "Launch", "Processes", "Spawner", "Started"]
@@ -33,6 +34,8 @@ GIVE_UP_MS = 5_000
 """After SIGKILL, on processes that can't be killed: of another user, or stuck in the kernel."""
 
 _STOPS = frozenset({"SIGINT", "SIGTERM", "SIGHUP"})
+_SHELL_XCPU = 152
+"""Exit code of a shell whose command was ended by SIGXCPU."""
 _SHELL_CODES = {
     126: "exit code 126: the shell could not execute the command",
     127: "exit code 127: the shell did not find the command",
@@ -245,15 +248,15 @@ def _notes(one: _Running, status: ExitStatus, output_note: str | None, said: Sai
     """What people should know of an end beyond its outcome."""
     if status.error is not None:
         yield status.error
-    if one.why is None and status.signal == "SIGKILL":
-        yield "killed from outside (out of memory?)"
     limits = one.launch.frozen.limits
-    if status.signal == "SIGXCPU" and limits.cpu_time_ms is not None:
-        yield f"its cpu_time limit of {format_duration(limits.cpu_time_ms)} was reached"
+    if limits.cpu_time_ms is not None and _used_up(limits.cpu_time_ms, one, status):
+        yield f"{CPU_TIME_LIMIT} of {format_duration(limits.cpu_time_ms)} was reached"
+    elif one.why is None and status.signal == "SIGKILL":
+        yield "killed from outside (out of memory?)"
+    elif status.exit_code in _SHELL_CODES and isinstance(one.launch.frozen.command, str):
+        yield _SHELL_CODES[status.exit_code]
     if limits.memory_bytes is not None and status.outcome is not Outcome.SUCCEEDED and one.why is None:
         yield f"its memory limit is {format_size(limits.memory_bytes)}: it may have reached it"
-    if status.exit_code in _SHELL_CODES and isinstance(one.launch.frozen.command, str):
-        yield _SHELL_CODES[status.exit_code]
     if one.unkillable:
         yield f"left {_processes(one.unkillable)} behind that could not be killed"
     elif one.left_behind and one.why is None:
@@ -262,6 +265,17 @@ def _notes(one: _Running, status: ExitStatus, output_note: str | None, said: Sai
         yield output_note
     if said is not None:
         yield from said.faults
+
+
+def _used_up(cpu_time_ms: int, one: _Running, status: ExitStatus) -> bool:
+    """Whether the processor time is what ended an attempt: its main process, or what its shell waited for.
+
+    One that survives SIGXCPU is killed for good a little later.
+    """
+    if status.signal == "SIGXCPU" or status.exit_code == _SHELL_XCPU:
+        return True
+    killed = one.why is None and (status.signal == "SIGKILL" or status.exit_code == KILLED_CODE)
+    return killed and (status.cpu_ms or 0) >= cpu_time_ms
 
 
 def _processes(count: int) -> str:

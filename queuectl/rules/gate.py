@@ -19,6 +19,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
     slot: str | None = None
     """Whose slots it needs one of."""
+    shown: str | None = None
+    """The same for people: without the values of env, which are shown nowhere."""
     slot_limit: int | None = None
     on_conflict: OnConflict | None = None
     interval_us: int | None = None
@@ -26,7 +28,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """Say what a job waits for there."""
-        return f"waits for a slot of '{self.slot}'" if self.slot else "waits for its rate"
+        return "waits for its rate" if self.slot is None else f"waits for a slot of '{self.shown}'"
 
 
 def gate_of(spec: JobSpec) -> Gate | None:
@@ -36,6 +38,7 @@ def gate_of(spec: JobSpec) -> Gate | None:
         return None if spec.rate_us is None else Gate(interval_us=spec.rate_us)
     return Gate(
         slot=slot_key(spec),
+        shown=shown_key(spec),
         slot_limit=concurrency.limit,
         on_conflict=concurrency.on_conflict,
         interval_us=spec.rate_us,
@@ -46,7 +49,7 @@ def slot_key(spec: JobSpec) -> str:
     """Return the key of a spec's slots, its variables replaced. ValueError names one that env gives no value."""
 
     def value(found: re.Match[str]) -> str:
-        inner = spec.arguments.get(found[1]) or spec.env.get(found[1])
+        inner = spec.arguments.get(found[1], spec.env.get(found[1]))
         if found[1] in spec.params and inner is None:
             return found[0]
         if isinstance(inner, str):
@@ -55,6 +58,12 @@ def slot_key(spec: JobSpec) -> str:
         raise ValueError(f"the variable {found[1]} {why}; expected one that env gives a value")
 
     return _VARIABLE.sub(value, spec.concurrency.key) if spec.concurrency else ""
+
+
+def shown_key(spec: JobSpec) -> str:
+    """Return the key of a spec's slots for people: the values of parameters are in it, those of env are not."""
+    key = spec.concurrency.key if spec.concurrency else ""
+    return _VARIABLE.sub(lambda found: spec.arguments.get(found[1], found[0]), key)
 
 
 def at_gate(new: NewJob) -> NewJob:

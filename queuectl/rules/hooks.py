@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,6 +23,8 @@ SEND = ("queuectl", "notify", "send")
 SEND_TIMEOUT_MS = 60_000
 LAST_LINES, LAST_BYTES = 20, 4096
 _HTTP = re.compile(r"https?://[^/\s?#@]+(?:[/?#]\S*)?")
+KEY_PREFIX = "whsec_"
+"""Of keys as Standard Webhooks has them: base64 follows."""
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 _NO_FAILURE = frozenset({Outcome.SUCCEEDED, Outcome.INTERRUPTED, Outcome.CANCELLED, Outcome.SNOOZED})
 
@@ -128,8 +131,10 @@ def parse_hook(text: str) -> Hook:
 
 
 def check_hook(hook: Hook) -> None:
-    """Raise ValueError for URLs that can't be."""
-    if isinstance(hook.webhook, str) and not _HTTP.fullmatch(hook.webhook):
+    """Raise ValueError for what no attempt could run: programs, URLs and keys that can't be."""
+    if isinstance(hook.command, tuple) and not hook.command[0]:
+        raise ValueError("command: expected a program at the head of the list; found an empty text")
+    if isinstance(hook.webhook, str) and not _is_http(hook.webhook):
         raise ValueError(
             "expected a URL such as https://example.org/hook, without a user name or password in it"
         )
@@ -137,6 +142,18 @@ def check_hook(hook: Hook) -> None:
         raise ValueError("expected the URL of a service, such as slack://… or mailto://…")
     if hook.secret is not None and hook.webhook is None:
         raise ValueError("secret: only a webhook is signed")
+    if isinstance(hook.secret, str):
+        signing_key(hook.secret)
+
+
+def signing_key(secret: str) -> bytes:
+    """Return the key that webhooks are signed with. ValueError where what follows the prefix is no base64."""
+    if not secret.startswith(KEY_PREFIX):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix(KEY_PREFIX), validate=True)
+    except ValueError:
+        raise ValueError(f"secret: expected base64 after {KEY_PREFIX}") from None
 
 
 def shown(hook: Hook) -> str:
@@ -147,6 +164,26 @@ def shown(hook: Hook) -> str:
     kind = "webhook" if hook.webhook else "notify"
     if isinstance(url, EnvRef):
         return f"{kind} from {url.from_env or url.from_file}"
-    if hook.webhook and url:
-        return f"webhook {url.split('?')[0]}"
-    return f"{kind} {(url or '').split('://')[0]}://…"
+    return f"{kind} {shown_url(url or '')}"
+
+
+def shown_url(url: str) -> str:
+    """Show a URL without what may be secret in it: of a web address the host, of a service's its name.
+
+    >>> shown_url("https://hooks.example.org/services/T0/B1/abc?x=y"), shown_url("slack://a/b/c")
+    ('https://hooks.example.org/…', 'slack://…')
+    """
+    scheme, _, rest = url.partition("://")
+    host = re.split("[/?#]", rest, maxsplit=1)[0] if _HTTP.fullmatch(url) else ""
+    return f"{scheme}://{host}" if host == rest else f"{scheme}://{host}{'/' if host else ''}…"
+
+
+def _is_http(url: str) -> bool:
+    if not _HTTP.fullmatch(url):
+        return False
+    from urllib.parse import urlsplit  # noqa: PLC0415  only where there is a webhook
+
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False

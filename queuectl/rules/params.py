@@ -33,7 +33,7 @@ def with_arguments(spec: JobSpec, given: Mapping[str, Any]) -> JobSpec:
     wrong += [line for name, value in read.items() for line in _problems(name, value, spec.params[name])]
     if wrong:
         raise ValueError("; ".join(wrong))
-    return replace(spec, arguments={name: _text(value) for name, value in read.items()})
+    return replace(spec, arguments={name: _text(value, spec.params[name]) for name, value in read.items()})
 
 
 def with_arguments_of(spec: JobSpec, job: JobSpec) -> JobSpec:
@@ -107,5 +107,7 @@ def _problems(name: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]
         yield f"{name}: a NUL character can't be passed to a program"
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, schema: Mapping[str, Any]) -> str:
+    if isinstance(value, float) and schema.get("type") == "integer":
+        value = int(value)  # JSON Schema takes 1.0 for an integer; a command wouldn't
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

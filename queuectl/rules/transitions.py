@@ -30,6 +30,8 @@ TRANSITIONS: tuple[tuple[JobState, str, JobState], ...] = (
 OUT_OF_RESOURCES_DELAY_MS = 5_000
 """How long a job waits when the machine could not start it."""
 
+CPU_TIME_LIMIT = "its cpu_time limit"
+"""So begins what is noted of an attempt that it ended."""
 KILLED_CODE = 128 + 9
 """What a shell, and much else, ends with when what it ran was killed by SIGKILL."""
 
@@ -75,15 +77,18 @@ def after_attempt(job: Job, end: AttemptEnd, *, now: int, random: float) -> Tran
 
 def describe(end: AttemptEnd) -> str:
     """Say in a few words how an attempt ended."""
+    at_limit = (end.error or "").startswith(CPU_TIME_LIMIT)
     match end.outcome:
+        case Outcome.FAILED if at_limit:
+            return f"exit code {end.exit_code} ({CPU_TIME_LIMIT})"
         case Outcome.FAILED if end.exit_code == KILLED_CODE:
             return f"exit code {end.exit_code} (killed: out of memory?)"
         case Outcome.FAILED | Outcome.SNOOZED:
             return f"exit code {end.exit_code}"
+        case Outcome.SIGNALLED if at_limit:
+            return f"killed by {end.signal} ({CPU_TIME_LIMIT})"
         case Outcome.SIGNALLED if end.signal == "SIGKILL":
             return "killed by SIGKILL (out of memory?)"
-        case Outcome.SIGNALLED if end.signal == "SIGXCPU":
-            return "killed by SIGXCPU (its cpu_time limit)"
         case Outcome.SIGNALLED:
             return f"killed by {end.signal}"
         case Outcome.TIMED_OUT:

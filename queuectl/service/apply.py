@@ -15,6 +15,7 @@ from queuectl.model.errors import ConflictError, InvalidSpecError, SpecFaultsErr
 from queuectl.model.fire import StoredSpec
 from queuectl.model.job import Job
 from queuectl.model.spec import JobSpec, LoadedSpec
+from queuectl.model.states import JobState
 from queuectl.rules.needs import refuse_faults
 from queuectl.rules.plan import Plan
 from queuectl.rules.plan import plan as pure_plan
@@ -179,9 +180,18 @@ class _Applying(msgspec.Struct, frozen=True):
                 continue
             last = self.ctx.store.jobs.newest_of_spec(stored.name)
             # An older job than the last one is no substitute for it: that one completed and was purged.
-            if last is not None and last.id >= (stored.last_job_id or 0):
+            if (
+                last is not None
+                and last.id >= (stored.last_job_id or 0)
+                and not self._went_with_its_flow(last)
+            ):
                 found[stored.name] = last
         return found
+
+    def _went_with_its_flow(self, last: Job) -> bool:
+        """Whether a job was cancelled and all of its flow is over: alone it is not to come back, but a new flow is."""
+        cancelled = last.state is JobState.CANCELLED and last.flow is not None
+        return cancelled and not self.ctx.store.flows.open_jobs(last.flow or 0)
 
 
 def _held(ctx: Context) -> dict[str, StoredSpec]:

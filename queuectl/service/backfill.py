@@ -17,7 +17,7 @@ from queuectl.model.states import BlockedBy, FireOutcome, JobState, Overlap
 from queuectl.rules.instants import format_instant
 from queuectl.rules.making import NO_ARGUMENTS, job_of
 from queuectl.service.context import Context
-from queuectl.service.specs import get_spec
+from queuectl.service.specs import check_arguments, get_spec
 
 MOST = 10_000
 """Instants of one backfill."""
@@ -56,6 +56,8 @@ def backfill(
     now = ctx.now()
     if end > now or start >= end:
         raise UsageError("expected a time in the past, from an earlier instant to a later one")
+    if (asked := get_spec(ctx, name)).spec.schedule is not None:
+        check_arguments(asked, arguments)
     with ctx.store.transaction():
         stored = get_spec(ctx, name)
         if stored.spec.schedule is None:

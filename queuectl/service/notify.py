@@ -15,9 +15,9 @@ from queuectl.model.errors import QueuectlError, SpecFault, UsageError
 from queuectl.model.hook import HookEvent
 from queuectl.model.spec import JobSpec
 from queuectl.model.version import VERSION
+from queuectl.rules.hooks import shown_url, signing_key
 
 TIMEOUT_S = 30
-_SIGNED_PREFIX = "whsec_"
 
 
 class NotSentError(QueuectlError):
@@ -36,26 +36,25 @@ def send_webhook(url: str, body: bytes, *, message_id: str, now_s: int, secret: 
         "webhook-timestamp": str(now_s),
     }
     if secret is not None:
-        headers["webhook-signature"] = signature(secret, message_id, now_s, body)
+        try:
+            headers["webhook-signature"] = signature(secret, message_id, now_s, body)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
     request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310  checked: http(s)
     opener = urllib.request.build_opener(_NoRedirects)
     try:
         with opener.open(request, timeout=TIMEOUT_S) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
-        raise NotSentError(f"{_plain(url)} answered {error.code} {error.reason}; expected 2xx") from None
+        raise NotSentError(f"{shown_url(url)} answered {error.code} {error.reason}; expected 2xx") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise NotSentError(f"{_plain(url)} can't be reached: {reason}") from None
+        raise NotSentError(f"{shown_url(url)} can't be reached: {reason}") from None
 
 
 def signature(secret: str, message_id: str, now_s: int, body: bytes) -> str:
     """Return what a receiver compares: `v1,` and the HMAC-SHA256 of id, time and body, in base64."""
-    key = (
-        base64.b64decode(secret.removeprefix(_SIGNED_PREFIX))
-        if secret.startswith(_SIGNED_PREFIX)
-        else secret.encode()
-    )
+    key = signing_key(secret)
     signed = f"{message_id}.{now_s}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
@@ -66,9 +65,9 @@ def send_notification(url: str, title: str, text: str) -> None:
     try:
         sent = service.notify(body=text, title=title)
     except TypeError as error:
-        raise NotSentError(f"{_scheme(url)} was not notified: {error}") from None
+        raise NotSentError(f"{shown_url(url)} was not notified: {error}") from None
     if not sent:
-        raise NotSentError(f"{_scheme(url)} was not notified: the service did not take the message")
+        raise NotSentError(f"{shown_url(url)} was not notified: the service did not take the message")
 
 
 def check_notification_url(url: str) -> None:
@@ -141,15 +140,6 @@ def _service(url: str) -> Any:
     service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
     if service is None:
         raise UsageError(
-            f"{_scheme(url)} is no URL of a service that apprise knows, or something is missing in it"
+            f"{shown_url(url)} is no URL of a service that apprise knows, or something is missing in it"
         )
     return service
-
-
-def _scheme(url: str) -> str:
-    return f"{url.partition('://')[0]}://…"
-
-
-def _plain(url: str) -> str:
-    """Without what may be secret."""
-    return url.partition("?")[0]

@@ -76,6 +76,8 @@ def set_(ctx: Context, values: Mapping[str, str]) -> list[Setting]:
     UsageError for an unknown key, or a value that can't be used, alone or beside the others.
     """
     named = {_field(key): text.strip() for key, text in values.items()}
+    if "on_dead" in named:
+        _check_notification("on-dead", named["on_dead"])
     with ctx.store.transaction():
         effective({**ctx.store.settings.all(), **named}, {})
         for name, text in named.items():
@@ -265,6 +267,18 @@ def _level(name: str, text: str) -> str:
     if text.strip().lower() not in levels:
         raise ValueError(f"expected {' or '.join(levels)}, found {text!r}{did_you_mean(text, levels)}")
     return text.strip().lower()
+
+
+def _check_notification(key: str, text: str) -> None:
+    """Refuse a notification that could never be sent, as apply does."""
+    from queuectl.service.notify import check_notification_url  # noqa: PLC0415  only where one is set
+
+    hook = effective({"on_dead": text}, {}).on_dead
+    if hook is not None and isinstance(hook.notify, str):
+        try:
+            check_notification_url(hook.notify)
+        except UsageError as error:
+            raise UsageError(f"config {key}: {error}") from None
 
 
 def _hook(_: str, text: str) -> Hook | None:

@@ -18,6 +18,7 @@ from queuectl.rules.limits import check_reason
 from queuectl.rules.making import NO_ARGUMENTS, job_of
 from queuectl.rules.nearest import did_you_mean
 from queuectl.rules.needs import users
+from queuectl.rules.params import with_arguments
 from queuectl.service.context import Context
 
 NO_LABELS: Mapping[str, str] = {}
@@ -132,8 +133,19 @@ def trigger(
 
     `arguments` are values of their parameters; `at` is an instant to start at. UsageError for wrong values.
     """
+    names = list(dict.fromkeys(names))
+    for name in names:  # before the queue is locked: a pattern may take its time over a value
+        check_arguments(get_spec(ctx, name), arguments)
     with ctx.store.transaction():
-        return [_trigger(ctx, get_spec(ctx, name), arguments, at) for name in dict.fromkeys(names)]
+        return [_trigger(ctx, get_spec(ctx, name), arguments, at) for name in names]
+
+
+def check_arguments(stored: StoredSpec, arguments: Mapping[str, Any]) -> None:
+    """Raise UsageError for values that the parameters of a spec can't have."""
+    try:
+        with_arguments(stored.spec, arguments)
+    except ValueError as error:
+        raise UsageError(f"spec '{stored.name}': {error}") from None
 
 
 def settle(ctx: Context, stored: StoredSpec, *, now: int) -> None:

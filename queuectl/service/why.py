@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from queuectl.model.fire import StoredSpec
 from queuectl.model.flow import JobNeed
 from queuectl.model.job import Job
-from queuectl.model.states import FINAL, BlockedBy, JobState
+from queuectl.model.states import FINAL, WAITING, BlockedBy, JobState
 from queuectl.model.worker import QueueInfo
 from queuectl.rules.instants import format_instant
 from queuectl.rules.params import has_to_be_set
@@ -51,6 +52,8 @@ def why_job(ctx: Context, job: Job) -> Why:
 
 def _of_job(ctx: Context, job: Job) -> tuple[str, str]:
     number = job.id
+    if job.state in WAITING and (unwritable := _unwritable(ctx)):
+        return unwritable
     match job.state:
         case JobState.PROCESSING:
             return _running(ctx, job)
@@ -70,6 +73,18 @@ def _of_job(ctx: Context, job: Job) -> tuple[str, str]:
             return "it has completed", f"run it again: queuectl retry {number}"
         case _:
             return f"it is {job.state}: {job.reason}", f"run it again: queuectl retry {number}"
+
+
+def _unwritable(ctx: Context) -> tuple[str, str] | None:
+    """Say that no worker can write to the queue: there is none, and none could be started from here."""
+    if os.access(ctx.path, os.W_OK) and os.access(ctx.path.parent, os.W_OK):
+        return None
+    if any(one.condition != "dead" for one in workers.list_workers(ctx)):
+        return None  # whoever asks may only read, but somebody works on it
+    return (
+        f"the store is read-only: {ctx.path} or its folder can't be written",
+        "make them writable, then: queuectl run",
+    )
 
 
 def _running(ctx: Context, job: Job) -> tuple[str, str]:
@@ -113,13 +128,34 @@ def _needing(ctx: Context, unmet: Sequence[JobNeed]) -> tuple[str, str]:
         if needed is None:
             return (
                 f"it needs {name}, which was deleted",
-                "cancel it, or run it all the same: queuectl cancel, retry",
+                f"it can't go on, so give it up: queuectl cancel {need.job_id}",
             )
         if needed.state in FINAL:
             return f"it needs {name}, which is {needed.state}", f"run that again: queuectl retry {needed.id}"
     first = unmet[0]
     more = f" and {len(unmet) - 1} more" if len(unmet) > 1 else ""
-    return f"it needs {_named(first)}{more}", f"see why that one takes: queuectl why {first.needs_id}"
+    last = _end_of_chain(ctx, first)
+    if last is None or last.id == first.needs_id:
+        return f"it needs {_named(first)}{more}", f"see why that one takes: queuectl why {first.needs_id}"
+    over = last.state in FINAL
+    chain = f"it needs {_named(first)}{more}, and that in the end job {last.id}" + (
+        f" ({last.spec})" if last.spec else ""
+    )
+    return (
+        (f"{chain}, which is {last.state}", f"run that again: queuectl retry {last.id}")
+        if over
+        else (chain, f"see why that one takes: queuectl why {last.id}")
+    )
+
+
+def _end_of_chain(ctx: Context, need: JobNeed) -> Job | None:
+    """Return the job that holds up a chain of needs, where that one waits for no other job."""
+    job = ctx.store.jobs.get(need.needs_id or 0)
+    while job and job.state is JobState.BLOCKED and job.blocked_by is BlockedBy.NEEDS:
+        unmet = [one.needs_id for one in ctx.store.flows.needs_of(job.id) if not one.met]
+        needed = [found for one in unmet if one and (found := ctx.store.jobs.get(one))]
+        job = min(needed, key=lambda one: one.state not in FINAL, default=None)
+    return job
 
 
 def _named(need: JobNeed) -> str:
@@ -132,10 +168,8 @@ def _at_gate(ctx: Context, job: Job) -> tuple[str, str]:
     if concurrency and len(holders) >= concurrency.limit:
         shown = ", ".join(map(str, holders[:5])) + (" …" if len(holders) > 5 else "")
         taken = "the slot is" if concurrency.limit == 1 else f"all {concurrency.limit} slots are"
-        return (
-            f"{taken} taken by {'job' if len(holders) == 1 else 'jobs'} {shown}",
-            f"wait, or end one: queuectl cancel {holders[0]}",
-        )
+        jobs = "job" if len(holders) == 1 else "jobs"
+        return f"{taken} taken by {jobs} {shown}", f"wait, or end one: queuectl cancel {holders[0]}"
     if job.frozen.rate_us is not None:
         start = ctx.store.gates.next_start_of(job.spec or "")
         when = (
@@ -192,7 +226,8 @@ def _of_workers(job: Job, serving: Sequence[SeenWorker]) -> tuple[str, str]:
         )
     if all(one.worker.running >= one.worker.slots for one in working):
         slots = sum(one.worker.slots for one in working)
-        return f"all {slots} slots of the workers are busy", "wait, or start another worker: queuectl run"
+        busy = "the one slot of the worker is" if slots == 1 else f"all {slots} slots of the workers are"
+        return f"{busy} busy", "wait, or start another worker: queuectl run"
     return "it is about to start", "wait a moment; else see that the workers are well: queuectl doctor"
 
 
@@ -216,13 +251,15 @@ def _reason_of_spec(ctx: Context, stored: StoredSpec) -> tuple[str, str]:
     if stored.paused_at is not None:
         who = f"it was paused by {stored.paused_by} at {format_instant(stored.paused_at)}"
         return who + (f": {stored.pause_reason}" if stored.pause_reason else ""), f"queuectl spec resume {name}"
+    last = ctx.store.jobs.newest_of_spec(name)
+    if spec.schedule is None and last is not None and last.state is JobState.DEAD:
+        return f"its last job {last.id} is dead: {last.reason}", f"run that again: queuectl retry {last.id}"
     if spec.needs:
         return f"it runs after {', '.join(map(str, spec.needs))}", f"trigger that; or it alone: {trigger}"
     if stored.next_fire_at is not None:
         return f"it fires next at {format_instant(stored.next_fire_at)}", f"run it now: {trigger}"
     if has_to_be_set(spec):
         return "it has parameters that have to be set", f"{trigger} --set NAME=VALUE"
-    last = ctx.store.jobs.newest_of_spec(name)
     if last is None:
         return "it has no job", f"run it: {trigger}"
     return f"it runs once, and job {last.id} is {last.state}", f"run it again: {trigger}"

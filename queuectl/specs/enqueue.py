@@ -19,8 +19,8 @@ SPELLINGS = {"id": "key", "max_retries": "retries"}
 
 ONLY_IN_FILES = {
     "name": "an ad-hoc job has no name; give it a key",
-    "needs": "these are names of specs; an ad-hoc job needs other jobs by --needs",
-    "rate": "an ad-hoc job has none; limit its queue: queue limit NAME --rate 10/m",
+    "needs": "needs names specs; an ad-hoc job needs other jobs by --needs",
+    "rate": "an ad-hoc job has no rate; limit its queue: queue limit NAME --rate 10/m",
     "schedule": "a schedule belongs into a spec file; see apply",
     "paused": "a job can't be paused; see spec pause and queue pause",
 }

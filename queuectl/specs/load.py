@@ -24,7 +24,7 @@ from queuectl.specs.places import Place, PlacedDict, Source, place_of, without
 
 _T = TypeVar("_T")
 
-_TAKEN_WHOLE = frozenset({("schedule",)})
+_TAKEN_WHOLE = frozenset({("schedule",), ("concurrency",), ("on_success",), ("on_failure",), ("on_dead",)})
 """Fields whose parts say nothing without each other."""
 
 

@@ -25,21 +25,29 @@ class Flows:
         return {row["name"] for row in rows}
 
     def enter(self, spec: str, job_id: int) -> int:
-        """Make a new job of a spec part of the oldest flow that waits for one, else of its own. Returns the flow."""
+        """Make a new job of a spec part of the oldest flow that waits for it or what is below it, else of its own.
+
+        Returns the flow.
+        """
         waiting: int | None = self._db.run("flow_that_waits_for_spec", spec=spec)[0]["flow"]
-        if waiting is not None:
-            self._db.run("fill_needs", spec=spec, flow=waiting, id=job_id)
         flow = job_id if waiting is None else waiting
         self.add([job_id], flow)
+        self.fill(flow, {spec: job_id})
         return flow
+
+    def fill(self, flow: int, made: Mapping[str, int]) -> None:
+        """Let the jobs of a flow that wait for the next ones of some specs need those that are made now."""
+        if made:
+            self._db.run("fill_needs", flow=flow, made=_json(list(made.items())))
 
     def add(self, ids: Sequence[int], flow: int) -> None:
         """Make jobs part of a flow, where they aren't part of one."""
         self._db.run("enter_flow", ids=_json(ids), flow=flow)
 
-    def jobs_by_spec(self, flow: int) -> Mapping[str, int]:
-        """Return the latest job of each spec in a flow."""
-        return {row["spec"]: row["id"] for row in self._db.run("newest_jobs_of_flow", flow=flow)}
+    def jobs_by_spec(self, flow: int, specs: Collection[str]) -> Mapping[str, int]:
+        """Return the latest job in a flow of each of the specs that has one."""
+        rows = self._db.run("jobs_of_flow_by_spec", flow=flow, specs=_json(list(specs))) if specs else []
+        return {row["spec"]: row["id"] for row in rows if row["id"] is not None}
 
     def open_jobs(self, flow: int) -> Sequence[int]:
         """Return the ids of the jobs of a flow that aren't final, newest first."""
@@ -78,7 +86,7 @@ class Flows:
         """
         released = self._release(self._db.run("meet_needs", id=job_id, state=state), now)
         waiting = self._db.run("users_left_waiting", id=job_id)
-        never = [row["job_id"] for row in waiting if state is JobState.COMPLETED and row["ends"] == "dead"]
+        never = {row["job_id"] for row in waiting if state is JobState.COMPLETED and row["ends"] == "dead"}
         self._explain(
             [row["job_id"] for row in waiting if row["job_id"] not in never],
             f"needs job {job_id}, which is {state}; `queuectl retry {job_id}` lets it go on",
@@ -86,7 +94,7 @@ class Flows:
         )
         if released:
             self._db.announce()
-        return never
+        return sorted(never)
 
     def resume(self, job_id: int, *, now: int) -> None:
         """Tell those that need a job that it is to run after all."""

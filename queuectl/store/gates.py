@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from queuectl.rules.gate import shown_key
 from queuectl.rules.rates import after_start, allowed
 from queuectl.store.database import Database, Row
 from queuectl.store.jobs import Jobs
@@ -29,11 +30,10 @@ class Gates:
         that are pending now.
         """
         with self._db.transaction():
-            admitted = [
-                job for row in self._db.run("slots_waited_for") for job in self._at_slot(row["slot"], now)
-            ]
-            for row in self._db.run("rates_waited_for"):
-                waiting = self._db.run("waiting_at_rate", spec=row["spec"], limit=2)
+            slots = sorted(row["slot"] for row in self._db.run("take_slots_to_look_at"))
+            admitted = [job for slot in slots for job in self._at_slot(slot, now)]
+            for row in self._db.run("rates_waited_for", now_us=now * 1000):
+                waiting = self._db.run("waiting_at_rate", spec=row["spec"], limit=1)
                 admitted += [one["id"] for one in waiting if self._starts(one, now)]
         return admitted
 
@@ -67,15 +67,20 @@ class Gates:
         held = len(self._db.run("holders_of_slot", slot=slot))
         waiting = self._db.run("waiting_at_slot", slot=slot, limit=CANDIDATES)
         admitted: list[int] = []
+        held_up = False
         for one in [*replacing, *(one for one in waiting if one not in replacing)]:
             if held + len(admitted) < one["slot_limit"]:
-                admitted += [one["id"]] if self._starts(one, now) else []
+                if self._starts(one, now):
+                    admitted.append(one["id"])
+                else:  # by its rate, which lets it go on later though nothing changes here
+                    held_up = True
             elif one["on_conflict"] == "wait":
                 break
+        if held_up:
+            self._db.run("look_at_slot", slot=slot)
         for one in self._db.run("impatient_at_slot", slot=slot, on_conflict="skip"):
             if held + len(admitted) >= one["slot_limit"]:
-                reason = f"skipped: {_taken(slot, one['slot_limit'])}"
-                self._jobs.cancel(one["id"], reason=reason, now=now)
+                self._jobs.cancel(one["id"], reason=self._skipped(one), now=now)
         return admitted
 
     def _replace(self, slot: str, now: int) -> Sequence[Row]:
@@ -93,6 +98,16 @@ class Gates:
             self._jobs.cancel(one["id"], reason=f"replaced by job {replacing[-1]['id']}", now=now)
         return replacing[max(0, too_many - len(staying)) :]
 
+    def _skipped(self, one: Row) -> str:
+        job = self._jobs.get(one["id"])
+        taken = f" '{shown_key(job.frozen)}'" if job else ""
+        limit = one["slot_limit"]
+        return (
+            f"skipped: the slot{taken} is taken"
+            if limit == 1
+            else f"skipped: all {limit} slots of{taken} are taken"
+        )
+
     def _starts(self, one: Row, now: int) -> bool:
         """Admit a job unless its rate says no."""
         interval = one["interval_us"]
@@ -103,7 +118,3 @@ class Gates:
             next_us = after_start(rate["next_us"], now, interval)
             self._db.run("set_rate_of_spec", spec=one["spec"], next_us=next_us)
         return bool(self._db.run("admit", id=one["id"], now=now))
-
-
-def _taken(slot: str, limit: int) -> str:
-    return f"the slot '{slot}' is taken" if limit == 1 else f"all {limit} slots of '{slot}' are taken"

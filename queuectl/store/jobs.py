@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, MutableSequence, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -370,15 +370,18 @@ class Jobs:
         reason = f"not needed: job {job_id} has completed"
         self._give_up([(one, reason) for one in self._flows.settle(job_id, state, now=now)], now)
 
-    def _give_up(self, never: MutableSequence[tuple[int, str]], now: int) -> None:
+    def _give_up(self, pairs: Sequence[tuple[int, str]], now: int) -> None:
         """Blocked → cancelled: pairs of a job that can't run any more, and why."""
+        never = [*pairs]
         for one, reason in never:  # it grows: those that need one which never runs never run either
             for job in readable(
                 self._db, self._db.run("cancel_waiting", id=one, reason=reason, now=now), _job
             ):
                 self._keep_as_own_spec_says(job, now)
                 self._flows.settle(one, JobState.CANCELLED, now=now)
-                never += [(user, f"not needed: job {one} has not run") for user in self._flows.users_left(one)]
+                never += [
+                    (user, f"not needed: job {one} has not run") for user in self._flows.users_left(one)
+                ]
 
     def _told(self, rows: Sequence[Row]) -> Job | None:
         """Announce a job that is new to the workers, or changed for them."""

@@ -263,9 +263,9 @@ class Specs:
         if needs:
             self._db.run("write_spec_needs", needs=_json(needs))
 
-    def below(self, name: str) -> Sequence[StoredSpec]:
-        """Return the specs that need this one, directly or not."""
-        return self._read(self._db.run("specs_below", name=name))
+    def below(self, name: str, flow: int) -> Sequence[StoredSpec]:
+        """Return the specs that need this one, directly or not, and have no job in a flow yet."""
+        return self._read(self._db.run("specs_below", name=name, flow=flow))
 
     def _read(self, rows: Iterable[Row]) -> builtins.list[StoredSpec]:
         """A spec whose body can't be read is there all the same, and says so; it runs nothing."""

@@ -311,3 +311,41 @@ def test_sigterm_while_a_command_waits_lets_it_clean_up(cli: Cli, tmp_path: Path
     process.communicate(timeout=20)
     assert process.returncode == 143
     assert not list(tmp_path.glob(".queue.db.*"))
+
+
+def test_sigterm_while_the_program_is_still_loaded(tmp_path: Path):
+    loading = tmp_path / "click.py"
+    loading.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n")
+    done = shell(tmp_path, "queuectl list", PYTHONPATH=f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
+
+
+def test_a_deep_flow_stays_narrow(cli: Cli, tmp_path: Path):
+    jobs = ["  s0: {command: 'true'}"] + [
+        f"  s{n}: {{command: 'true', needs: [s{n - 1}]}}" for n in range(1, 40)
+    ]
+    (tmp_path / "chain.yaml").write_text("jobs:\n" + "\n".join(jobs) + "\n")
+    assert cli("apply", "chain.yaml").code == 0
+    lines = cli("flow", "s0").out.splitlines()
+    shown = [line for line in lines if "└─ " in line]
+    assert [line.split("└─ ")[1].split()[0] for line in shown] == [f"s{n}" for n in range(1, 40)]
+    assert {line.index("└─ ") for line in shown[15:]} == {42}
+    assert all(line.startswith("…") for line in shown[15:])
+
+
+def test_why_says_that_the_store_is_read_only(cli: Cli, tmp_path: Path):
+    assert cli("enqueue", "true").code == 0
+    if os.getuid() == 0:  # who may write everywhere but to a file system that is read-only
+        again = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,ro,bind {tmp_path}"
+        done = shell(
+            tmp_path,
+            f"unshare --mount bash -c '{again} && cd {tmp_path} && {sys.executable} -m queuectl why 1'",
+        )
+        if "unshare" in done.stderr or "mount:" in done.stderr:
+            pytest.skip("this machine lets nobody mount")
+    else:
+        tmp_path.chmod(0o500)
+        done = shell(tmp_path, "queuectl why 1")
+        tmp_path.chmod(0o700)
+    assert done.stdout.startswith("job 1: the store is read-only: "), done.stderr
+    assert done.stdout.endswith("\n  make them writable, then: queuectl run\n")

@@ -13,12 +13,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
-from itertools import islice, product
+from itertools import chain, islice, product
 from pathlib import Path
 from string import digits
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -156,9 +157,13 @@ def test_the_specs_fire_when_the_crontab_would(queuectl: Queuectl, example: Path
 @of("nightly-etl")
 def test_nightly_etl(queuectl: Queuectl, example: Path) -> None:
     output, report = follow_readme(queuectl, example), example / "out" / "report.md"
-    alarm = "extract-products (job 10) is dead: exit code 65, which means: don't retry"
+    alarm = "extract-products (job 10) is dead (exit code 65, which means: don't retry)"
     told = f"{alarm}: sources/products.csv: no column unit_price\n"
-    assert "job 12: it needs job 11" in output
+    assert "nightly: job 7 is pending; 5 jobs follow: queuectl flow 7\n" in output
+    assert (
+        "job 12: it needs job 11 (load), and that in the end job 10 (extract-products), which is dead\n"
+        in output
+    )
     assert output.count(told) == 1
     lines = report.read_text(encoding="utf-8").splitlines()
     assert lines == [
@@ -185,8 +190,12 @@ def test_nightly_etl(queuectl: Queuectl, example: Path) -> None:
         "load": "blocked",
         "report": "blocked",
     }
-    assert f"needs job {dead['id']}, which is dead" in queuectl("flow", "report")
+    below = r"─ extract-customers .* dead .*\n.*└─ load .* blocked .*\n.*└─ report .* blocked "
+    assert re.search(below, queuectl("flow", "report"))
     assert f"queuectl retry {dead['id']}" in queuectl("why", "load")
+    assert queuectl("why", "extract-customers").startswith(
+        f"spec extract-customers: its last job {dead['id']} is dead: exit code 65"
+    )
     alarms = (example / "out" / "alarms").read_text(encoding="utf-8").splitlines()
     assert [line.partition(" (")[0] for line in alarms] == ["extract-products", "extract-customers"]
     assert alarms[1].endswith(": sources/customers.csv: no column land")
@@ -202,8 +211,8 @@ def test_nightly_etl(queuectl: Queuectl, example: Path) -> None:
     assert report.read_text(encoding="utf-8").splitlines() == lines
 
 
-@of("tenants")
-def test_tenants(queuectl: Queuectl, example: Path) -> None:
+@of("tenant-limit")
+def test_tenant_limit(queuectl: Queuectl, example: Path) -> None:
     output = follow_readme(queuectl, example)
     for tenant, tasks in {"acme": 7, "globex": 2, "initech": 2}.items():
         assert re.search(rf"^{tenant}: {tasks} tasks, at most [12] at once$", output, re.MULTILINE)
@@ -221,7 +230,7 @@ def test_tenants(queuectl: Queuectl, example: Path) -> None:
     ]
 
 
-@of("tenants")
+@of("tenant-limit")
 def test_a_tenant_with_much_to_do_holds_up_no_other(queuectl: Queuectl, example: Path) -> None:
     busy = "until [ -e out/go ]; do sleep 0.05; done"
     lines = [
@@ -234,33 +243,34 @@ def test_a_tenant_with_much_to_do_holds_up_no_other(queuectl: Queuectl, example:
     worker = queuectl.start("run", "--until-idle", "--slots", "8")
     queuectl.wait_until(lambda: queuectl.states()[4] == "completed", "the other tenant's job runs")
     assert queuectl.states() == {1: "processing", 2: "processing", 3: "blocked", 4: "completed"}
-    assert queuectl("why", "3").startswith("job 3: all 2 slots are taken by job")
+    assert queuectl("why", "3").startswith("job 3: all 2 slots are taken by jobs")
     (example / "out" / "go").touch()
     assert worker.wait(queuectl.deadline_s) == 0
     assert queuectl.states()[3] == "completed"
 
 
-@of("crawl")
-def test_crawl(queuectl: Queuectl, example: Path) -> None:
+@of("rate-limited-crawl")
+def test_rate_limited_crawl(queuectl: Queuectl, example: Path) -> None:
     output = follow_readme(queuectl, example)
     assert "9 requests, at most " in output
-    requests = [line.split() for line in (example / "out" / "requests").read_text().splitlines()]
-    pages = {"/", "/fruit", "/roots", "/missing"} | {
-        f"/{shelf}/{n}" for shelf in ("fruit", "roots") for n in (1, 2)
-    }
-    assert sorted(page for _, page in requests) == sorted([*pages, "/fruit/1"]), (
-        "each once, the busy one twice"
+    assert re.search(r"dead +page +PAGE=/missing python3 fetch.py ", output), (
+        "which page it was is to be seen"
     )
-    assert _most_in_a_second([float(at) for at, _ in requests]) <= 2 + 1
+    asked = _asked(example / "out" / "requests")
+    shelves = ["/fruit", "/roots"]
+    assert asked.keys() == {"/", "/missing", *shelves, *(f"{shelf}/{n}" for shelf in shelves for n in (1, 2))}
+    assert [page for page, times in asked.items() if len(times) != 1] == ["/fruit/1"], "the busy one"
 
     jobs = [queuectl.json("get", str(job["id"])) for job in queuectl.json("list")]
-    assert {job["arguments"]["PAGE"] for job in jobs} == pages
+    started = {job["arguments"]["PAGE"]: _starts(job) for job in jobs}
+    assert len(jobs) == len(started)
     assert [job["arguments"]["PAGE"] for job in jobs if job["state"] != "completed"] == ["/missing"]
-    starts = [
-        datetime.fromisoformat(one["started_at"]).timestamp() for job in jobs for one in job["attempts"]
-    ]
-    assert _most_in_a_second(starts) <= 2 + 1
-    assert len(list((example / "out" / "pages").glob("*.html"))) == len(pages) - 1
+    assert len(list((example / "out" / "pages").glob("*.html"))) == len(asked) - 1
+
+    assert _most(chain(*started.values()), within_s=1) <= 2 + 1
+    took = [at - start for page in asked for start, at in zip(started[page], asked[page], strict=True)]
+    unevenly_s = max(took) - min(took)  # a busy machine takes longer over one request than over the next
+    assert _most(chain(*asked.values()), within_s=1 - unevenly_s) <= 2 + 1
 
 
 def test_every_example_is_tested_and_has_a_short_readme_and_specs_without_warnings(
@@ -356,8 +366,24 @@ def _task(tenant: str, name: str, before: str = ":") -> str:
     return json.dumps(job) + "\n"
 
 
-def _most_in_a_second(times: list[float]) -> int:
-    return max(sum(start <= at < start + 1 for at in times) for start in times)
+def _asked(requests: Path) -> dict[str, list[float]]:
+    """When the server was asked for each page."""
+    asked: dict[str, list[float]] = {}
+    for line in requests.read_text().splitlines():
+        at, page = line.split()
+        asked.setdefault(page, []).append(float(at))
+    return asked
+
+
+def _starts(job: dict[str, Any]) -> list[float]:
+    """When the attempts of a job started, but for those that came before the server was up."""
+    ran = [attempt for attempt in job["attempts"] if attempt["outcome"] != "spawn_failed"]
+    return [datetime.fromisoformat(attempt["started_at"]).timestamp() for attempt in ran]
+
+
+def _most(times: Iterable[float], *, within_s: float) -> int:
+    found = list(times)
+    return max(sum(first <= at < first + within_s for at in found) for first in found)
 
 
 def _answers(queuectl: Queuectl, spec: str) -> list[int]:

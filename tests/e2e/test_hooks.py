@@ -8,6 +8,7 @@ import hmac
 import json
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
+from queuectl.service.notify import example
 from tests.command import Queuectl
 
 KEY = base64.b64encode(b"a secret").decode()
@@ -87,11 +89,15 @@ def test_a_url_that_can_never_be_notified_is_refused_at_its_place(queuectl: Queu
     done = queuectl.run("apply", "jobs.d")
     assert (done.returncode, done.stdout) == (3, "")
     assert "jobs.d/list.yaml:2:22: on_failure[1]: expected the URL of a service" in done.stderr
-    assert "jobs.d/list.yaml:2:45: on_failure[2]: expected a URL such as https://example.org/hook" in done.stderr
+    assert (
+        "jobs.d/list.yaml:2:45: on_failure[2]: expected a URL such as https://example.org/hook" in done.stderr
+    )
     queuectl.spec("list", "command: x\non_failure: [./tell, {notify: 'mailto://?x'}]\n")
     done = queuectl.run("apply", "jobs.d")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "jobs.d/text.yaml:2:10: on_dead: nosuch://… is no URL of a service that apprise knows" in done.stderr
+    assert (
+        "jobs.d/text.yaml:2:10: on_dead: nosuch://… is no URL of a service that apprise knows" in done.stderr
+    )
     assert "jobs.d/list.yaml:2:31: on_failure: mailto://… is no URL of a service" in done.stderr
     assert "2 errors in 2 files; nothing was changed" in done.stderr
     assert "hunter2" not in done.stderr
@@ -174,15 +180,44 @@ def test_a_mail_is_sent(queuectl: Queuectl) -> None:
     assert queuectl.states() == {1: "dead", 2: "completed"}
 
 
+def test_what_is_configured_is_checked_when_it_is_set_and_shown_without_secrets(queuectl: Queuectl) -> None:
+    for value, says in [
+        ("slakc://a/b", "slakc://… is no URL of a service that apprise knows"),
+        ("https://", "expected a URL such as https://example.org/hook"),
+    ]:
+        done = queuectl.run("config", "set", "on-dead", value)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"queuectl: config on-dead: {says}"), done.stderr
+    said = queuectl("config", "set", "on-dead", "https://hooks.example.org/services/T0/hunter2?key=hunter3")
+    assert said == "on-dead = webhook https://hooks.example.org/…\n"
+    assert "hunter" not in queuectl("config", "list", "-o", "json")
+
+
+def test_keys_and_input_that_are_none_are_one_line(queuectl: Queuectl, receiver: Receiver) -> None:
+    hook = {"HOOK_KIND": "webhook", "HOOK_URL": receiver.url, "HOOK_SECRET": "whsec_!"}
+    event = json.dumps(example())
+    done = queuectl.run("notify", "send", stdin=event, **hook)
+    assert (done.returncode, done.stderr) == (2, "queuectl: secret: expected base64 after whsec_\n")
+    for command in (["notify", "send"], ["notify", "test", "-"]):
+        argv, env = queuectl.argv(*command), queuectl.env | hook
+        raw = subprocess.run(argv, env=env, input=b"\xff\xfe", capture_output=True, timeout=30, check=False)
+        assert (raw.returncode, raw.stderr.count(b"\n")) == (2, 1), raw.stderr
+        assert b"expected" in raw.stderr
+    assert receiver.got == []
+
+
 def test_notify_test_says_what_happened(queuectl: Queuectl, receiver: Receiver) -> None:
     assert queuectl("notify", "test", receiver.url) == "sent: answered 204\n"
     receiver.down = 2
     done = queuectl.run("notify", "test", receiver.url)
     assert (done.returncode, done.stderr) == (
         1,
-        f"queuectl: {receiver.url} answered 503 Service Unavailable; expected 2xx\n",
+        f"queuectl: {receiver.url.removesuffix('hook')}… answered 503 Service Unavailable; expected 2xx\n",
     )
     for url, says in [
+        ("", "expected a command or a URL"),
+        ("http://[::1/", "expected a URL"),
+        ("http://127.0.0.1:99999/", "expected a URL"),
         ("echo hello", "expected a URL"),
         ("nowhere://x", "no URL of a service that apprise knows"),
     ]:

@@ -42,6 +42,22 @@ def test_too_much_processor_time_ends_it_and_the_reason_says_so(queuectl: Queuec
     assert job["attempts"][0]["error"] == "its cpu_time limit of 1s was reached"
 
 
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("'sh -c \"while :; do :; done\"; exit $?'", "exit code 152 (its cpu_time limit)"),
+        ("'trap \"\" XCPU; while :; do :; done'", "killed by SIGKILL (its cpu_time limit)"),
+    ],
+)
+def test_what_a_shell_ran_and_what_survives_the_signal_say_so_too(
+    queuectl: Queuectl, command: str, reason: str
+) -> None:
+    run(queuectl, f"command: {command}\nlimits: {{cpu_time: 1s}}", code=1)
+    job = queuectl.json("get", "job")
+    assert job["reason"] == f"{reason}, after 1 attempt"
+    assert job["attempts"][0]["error"] == "its cpu_time limit of 1s was reached"
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to run a job as somebody else")
 def test_root_runs_a_job_as_somebody_else(queuectl: Queuectl) -> None:
     assert run(queuectl, "command: 'id -un; id -Gn; echo $HOME $USER'\nuser: nobody\ncwd: /").splitlines() == [

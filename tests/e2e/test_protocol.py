@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from queuectl.rules.protocol import MAX_BYTES, MAX_FAULTS, parse_said
 from tests.command import Queuectl
 
 
@@ -52,6 +53,26 @@ def test_what_can_not_be_read_is_told_and_changes_nothing(queuectl: Queuectl) ->
     assert "line 2: expected key=value" in attempt["error"]
     assert queuectl.json("get", "1")["outputs"] == {"n": "1"}
     assert queuectl.json("get", "2")["outputs"] == {}
+
+
+def test_whatever_a_job_puts_there_the_next_one_is_heard(queuectl: Queuectl) -> None:
+    for what in ("mkdir -p $QUEUECTL_OUTPUT/in", "mkfifo $QUEUECTL_OUTPUT", "ln -s kept $QUEUECTL_OUTPUT"):
+        queuectl("enqueue", what)
+        queuectl("enqueue", say("n=1"))
+    queuectl("run", "--until-idle", "--slots", "1")
+    assert set(queuectl.states().values()) == {"completed"}
+    assert [queuectl.json("get", job)["outputs"] for job in ("2", "4", "6")] == [{"n": "1"}] * 3
+    assert list((queuectl.folder / "q.logs").iterdir()) == []
+
+
+def test_lines_that_are_none_and_a_file_that_is_too_long() -> None:
+    said = parse_said(b"a=1\r\nb=x\x0cy\xe2\x80\xa8z\nn=a\0b\n" + b"?\n" * 10 + b"c=" + b"3" * MAX_BYTES)
+    assert said.outputs == {"a": "1", "b": "x\x0cy\u2028z"}
+    first, *others, more, last = said.faults
+    assert first == "QUEUECTL_OUTPUT, line 3: n: a NUL character can't be passed on"
+    assert len(others) == MAX_FAULTS - 1
+    assert more == "6 more lines could not be read"
+    assert last == "QUEUECTL_OUTPUT: expected at most 65,536 bytes; what follows was not read"
 
 
 def test_progress_is_seen_while_it_runs(queuectl: Queuectl) -> None:

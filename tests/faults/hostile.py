@@ -167,6 +167,19 @@ _CRONS = _CRON.map(_quoted) | st.sampled_from(
 _ENV_VALUE = _WORDS | st.sampled_from(
     ["1.10", "true", "0x1F", '{"from_env": "A"}', '{"from_file": "a/b"}', "1e5"]
 )
+_SIZES = st.sampled_from(['"64KiB"', "1", '"1.5GiB"', "1152921504606846977", '"0B"', '"1TB"'])
+_SCHEMA = _mapping(
+    type=st.sampled_from(['"string"', '"integer"', '"object"', "1"]),
+    default=_WORDS | st.sampled_from(["1", "null", "[]"]),
+    pattern=_WORDS,
+    enum=_list(_WORDS),
+    minimum=st.integers(-1, 1 << 70).map(str),
+)
+_HOOK = _WORDS | _mapping(
+    command=_WORDS,
+    webhook=st.sampled_from(['"https://h/x"', '"ftp://h"', '"https://u:p@h"', '{"from_env": "A"}']),
+    secret=_WORDS,
+)
 _VALUES: dict[str, st.SearchStrategy[str]] = {
     "name": _NAMES.map(_quoted),
     "description": _WORDS,
@@ -207,9 +220,29 @@ _VALUES: dict[str, st.SearchStrategy[str]] = {
     "timeout": _SPAN | st.just('"none"'),
     "kill_after": _SPAN,
     "exit_codes": _mapping(success=_CODES, dead=_CODES, snooze=_CODES, snooze_for=_SPAN),
-    "max_log": st.sampled_from(['"64KiB"', "1", '"1.5GiB"', "1152921504606846977", '"0B"', '"1TB"']),
+    "max_log": _SIZES,
     "keep": _mapping(completed=_SPAN, dead=st.integers(0, 1 << 70).map(str), cancelled=_SPAN),
     "paused": st.sampled_from(["true", "false"]),
+    "needs": _list(
+        _NAMES.map(_quoted) | _mapping(job=_WORDS, on=st.sampled_from(['"dead"', '"finished"', '"never"']))
+    ),
+    "concurrency": _mapping(
+        key=_WORDS | st.sampled_from(['"${A}"', '"${"', '"a-${HOME}-${}"']),
+        limit=st.integers(-1, 1 << 40).map(str),
+        on_conflict=st.sampled_from(['"wait"', '"skip"', '"replace"', '"queue"']),
+    ),
+    "rate": st.sampled_from(['"10/m"', '"5/s"', '"0/s"', '"1/y"', '"99999999/s"', "10"]),
+    "limits": _mapping(
+        memory=_SIZES,
+        cpu_time=_SPAN,
+        open_files=st.integers(-1, 1 << 70).map(str),
+        nice=_WORDS | st.integers(-21, 20).map(str),
+    ),
+    "user": _NAMES.map(_quoted),
+    "params": _mapping(A=_SCHEMA, B=_SCHEMA),
+    "on_success": _HOOK,
+    "on_failure": _HOOK | _list(_HOOK),
+    "on_dead": _HOOK,
 }
 assert _VALUES.keys() == job_fields().keys()
 

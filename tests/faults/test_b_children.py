@@ -432,12 +432,17 @@ def test_b16_what_is_missing_is_named_and_tried_no_more_often_than_allowed(queue
         assert expected.split(":")[0] in job["reason"]
 
 
-def test_b16_a_user_is_no_field_yet(queuectl: Queuectl) -> None:
-    queuectl.spec("as-somebody", "command: id\nuser: nobody\n")
-    done = queuectl.run("apply", "jobs.d", "--yes")
-    assert done.returncode == 3
-    assert "as-somebody.yaml:2:1" in done.stderr
-    assert "user" in done.stderr
+def test_b16_a_user_who_is_not_there(queuectl: Queuectl) -> None:
+    queuectl.spec("as-somebody", "command: id\nuser: nobody-so-named\nretries: 0\n")
+    queuectl("apply", "jobs.d")
+    queuectl("run", "--until-idle", code=1)
+    job = queuectl.json("get", "as-somebody")
+    assert [attempt["outcome"] for attempt in job["attempts"]] == ["spawn_failed"]
+    assert (
+        "user nobody-so-named does not exist" in job["reason"]
+        if os.geteuid() == 0
+        else "root" in job["reason"]
+    )
 
 
 def test_b17_a_job_may_enqueue(queuectl: Queuectl) -> None:

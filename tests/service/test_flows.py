@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from queuectl.engine.firing import fire_due
+from queuectl.engine.retention import forget_some
 from queuectl.model.errors import ConflictError, InvalidSpecError, UnknownError
 from queuectl.model.job import Job
 from queuectl.model.spec import JobSpec
@@ -161,6 +162,24 @@ jobs:
         assert set(states(ctx, 1)) == {"a", "b", "c", "d"}
         assert set(states(ctx, second.id)) == {"b", "c", "d"}
 
+    def test_meet_below_their_own_jobs(self, ctx: Context, folder: Path) -> None:
+        files = self.FILES.replace("needs: [a, b]", "needs: [under-a, under-b]")
+        files += "  under-a: {command: a, needs: [a]}\n  under-b: {command: b, needs: [b]}\n"
+        apply_files(ctx, folder, {"x.yaml": files})
+        assert set(states(ctx)) == {"a", "b", "under-a", "under-b", "c", "d"}
+        again = trigger(ctx, ["b"])[0]
+        run(ctx, "a", "b")
+        run(ctx, "under-a", "under-b")
+        run(ctx, "c")
+        run(ctx, "d")
+        assert states(ctx, again.id) == {"b": COMPLETED, "under-b": COMPLETED, "c": BLOCKED, "d": BLOCKED}
+        trigger(ctx, ["a"])
+        run(ctx, "a")
+        run(ctx, "under-a")
+        run(ctx, "c")
+        run(ctx, "d")
+        assert set(states(ctx, again.id)) == {"a", "b", "under-a", "under-b", "c", "d"}
+
 
 class TestFires:
     def fire(self, ctx: Context, clock: Clock) -> list[str]:
@@ -298,6 +317,37 @@ class TestFiles:
         apply_files(etl, folder, {"etl.yaml": ETL.replace("command: load", "command: load --all")})
         assert newest(etl, "load").frozen.command == "load --all"
         assert newest(etl, "load").state is BLOCKED
+
+    def test_a_changed_root_begins_anew_after_its_flow_was_cancelled(
+        self, ctx: Context, folder: Path
+    ) -> None:
+        text = "jobs:\n  root: {command: a}\n  leaf: {command: x, needs: [root]}\n"
+        apply_files(ctx, folder, {"f.yaml": text})
+        jobs.cancel(ctx, newest(ctx, "root"))
+        apply_files(ctx, folder, {"f.yaml": text.replace("command: a", "command: b")})
+        assert newest(ctx, "root").id == 1, "the leaf still waits for it"
+        flows.cancel_flow(ctx, newest(ctx, "root"))
+        apply_files(ctx, folder, {"f.yaml": text.replace("command: a", "command: c")})
+        root = newest(ctx, "root")
+        assert states(ctx, root.id) == {"root": JobState.PENDING, "leaf": BLOCKED}
+        assert states(ctx) == {"root": JobState.CANCELLED, "leaf": JobState.CANCELLED}
+
+
+@pytest.mark.parametrize("by", ["purge", "retention"])
+def test_what_waits_for_a_dead_job_ends_with_it(etl: Context, tmp_path: Path, clock: Clock, by: str) -> None:
+    trigger(etl, ["nightly"])
+    run(etl, "nightly", to=DEAD)
+    clock.pass_by(365 * 24 * 3_600_000)
+    if by == "purge":
+        jobs.purge(etl, {DEAD})
+    else:
+        forget_some(etl.store, etl.config, tmp_path, now=etl.now())
+    assert newest(etl, "left").reason == "needs job 1, which was deleted"
+    assert newest(etl, "load").reason == f"not needed: job {newest(etl, 'left').id} has not run"
+    assert states(etl) == dict.fromkeys(("left", "right", "load", "report", "alarm", "page"), CANCELLED) | {
+        "tidy": PENDING
+    }
+    assert jobs.retry(etl, newest(etl, "left")).state is PENDING, "it runs without what was deleted"
 
 
 def test_the_critical_path(etl: Context, clock: Clock) -> None:

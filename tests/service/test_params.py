@@ -8,7 +8,9 @@ import pytest
 
 from queuectl.model.errors import ConflictError, InvalidSpecError, UsageError
 from queuectl.model.states import JobState
+from queuectl.rules.gate import slot_key
 from queuectl.service import jobs
+from queuectl.service.backfill import backfill
 from queuectl.service.context import Context
 from queuectl.service.specs import trigger
 from tests.service.applying import apply_files, newest, run_to
@@ -89,6 +91,39 @@ def test_a_slot_may_be_named_by_a_parameter(ctx: Context, tmp_path: Path) -> Non
     apply_files(ctx, tmp_path / "d", {"x.yaml": spec})
     (job,) = trigger(ctx, ["x"], arguments={"TENANT": "acme"})
     assert job.reason == "waits for a slot of 'db-acme'"
+    (job,) = trigger(ctx, ["x"], arguments={"TENANT": ""})
+    assert (slot_key(job.frozen), job.reason) == ("db-", "waits for a slot of 'db-'")
+
+
+def test_no_value_of_env_is_shown_in_what_a_job_waits_for(ctx: Context, tmp_path: Path) -> None:
+    spec = "command: x\nenv: {TOKEN: %r}\nconcurrency: {key: '${TOKEN}', on_conflict: skip}\n"
+    apply_files(ctx, tmp_path / "d", {"x.yaml": spec % "hunter2", "y.yaml": spec % ""})
+    assert newest(ctx, "x").reason == newest(ctx, "y").reason == "waits for a slot of '${TOKEN}'"
+    trigger(ctx, ["x"])
+    ctx.store.gates.admit(now=NOON)
+    assert newest(ctx, "x").reason == "skipped: the slot '${TOKEN}' is taken"
+
+
+def test_values_are_checked_before_the_queue_is_locked(
+    ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pattern may take minutes over a value; nobody else shall wait for it."""
+    fields = "command: x\nschedule: '@daily'\nparams: {A: {pattern: '^a+$', default: a}}\n"
+    apply_files(ctx, tmp_path / "d", {"x.yaml": fields})
+    monkeypatch.setattr(type(ctx.store), "transaction", lambda _: pytest.fail("it is locked"))
+    for refused in (
+        lambda: trigger(ctx, ["x"], arguments={"A": "b"}),
+        lambda: backfill(ctx, "x", start=NOON - 90_000_000, end=NOON, arguments={"A": "b"}),
+    ):
+        with pytest.raises(UsageError, match="spec 'x': A: 'b' does not match"):
+            refused()
+
+
+def test_a_whole_number_is_one_however_it_is_written(ctx: Context, tmp_path: Path) -> None:
+    apply_files(ctx, tmp_path / "d", {"x.yaml": "command: x\nparams: {N: {type: integer, default: 1.0}}\n"})
+    assert newest(ctx, "x").frozen.arguments == {"N": "1"}
+    (job,) = trigger(ctx, ["x"], arguments={"N": "1e3"})
+    assert job.frozen.arguments == {"N": "1000"}
 
 
 @pytest.mark.parametrize(

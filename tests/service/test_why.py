@@ -42,6 +42,15 @@ class TestPending:
     def test_no_worker(self, ctx: Context) -> None:
         assert says(ctx, "1") == ("there is no worker", "start one: queuectl run")
 
+    def test_the_store_is_read_only(self, ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+        assert says(ctx, "1") == (
+            f"the store is read-only: {ctx.path} or its folder can't be written",
+            "make them writable, then: queuectl run",
+        )
+        worker(ctx, serves=("video",))
+        assert says(ctx, "1")[0] == "no worker serves queue mail", "somebody else can write"
+
     def test_no_worker_of_its_queue(self, ctx: Context) -> None:
         worker(ctx, serves=("video",))
         assert says(ctx, "1") == ("no worker serves queue mail", "start one: queuectl run --queue mail")
@@ -74,7 +83,7 @@ class TestPending:
         enqueue(ctx, JobSpec(command="x", priority=5))
         ctx.store.jobs.claim(worker="w", host="h", queues=(), outputs=("a",), idle=True, now=NOON)
         assert says(ctx, "1") == (
-            "all 1 slots of the workers are busy",
+            "the one slot of the worker is busy",
             "wait, or start another worker: queuectl run",
         )
 
@@ -105,7 +114,22 @@ class TestBlocked:
         jobs.cancel(ctx, jobs.find(ctx, "1"))
         assert says(ctx, "2") == ("it needs job 1, which is cancelled", "run that again: queuectl retry 1")
         ctx.store.history.forget([1])
-        assert says(ctx, "2")[0] == "it needs job 1, which was deleted"
+        assert says(ctx, "2") == (
+            "it needs job 1, which was deleted",
+            "it can't go on, so give it up: queuectl cancel 2",
+        )
+
+    def test_by_what_a_long_chain_waits_for(self, ctx: Context, tmp_path: Path) -> None:
+        files = {"a.yaml": "command: x\n", "b.yaml": "command: x\nneeds: [a]\n"}
+        files |= {"c.yaml": "command: x\nneeds: [b]\n", "d.yaml": "command: x\nneeds: [c]\n"}
+        apply_files(ctx, tmp_path / "d", files)
+        d, c = newest(ctx, "d").id, newest(ctx, "c").id
+        begins = f"it needs job {c} (c), and that in the end job 1 (a)"
+        assert says(ctx, "d") == (begins, "see why that one takes: queuectl why 1")
+        run_to(ctx, JobState.DEAD, "a")
+        assert says(ctx, "d") == (f"{begins}, which is dead", "run that again: queuectl retry 1")
+        jobs.cancel(ctx, jobs.find(ctx, "c"))
+        assert says(ctx, str(d))[0] == f"it needs job {c} (c), which is cancelled"
 
     def test_by_what_nothing_has_started(self, ctx: Context, tmp_path: Path) -> None:
         files = {"a.yaml": SPEC, "b.yaml": SPEC, "c.yaml": "command: x\nneeds: [a, b]\n"}
@@ -197,3 +221,10 @@ class TestSpecs:
         apply_files(ctx, tmp_path / "d", {"s.yaml": "command: x\n"})
         run_to(ctx, JobState.COMPLETED, "s")
         assert says(ctx, "s") == ("it runs once, and job 1 is completed", "run it again: queuectl trigger s")
+        specs.trigger(ctx, ["s"])
+        run_to(ctx, JobState.DEAD, "s")
+        reason, advice = says(ctx, "s")
+        assert (reason.split(":")[0], advice) == (
+            "its last job 2 is dead",
+            "run that again: queuectl retry 2",
+        )

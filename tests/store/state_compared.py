@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from queuectl.model.fire import Fire
-from queuectl.model.states import FINAL, JobState
+from queuectl.model.states import FINAL, BlockedBy, JobState
 from queuectl.store.listing import JobFilter
 from queuectl.store.store import Store
+from tests.store.state_gates import QueueRow
 from tests.store.state_model import Model, SpecRow, WorkerRow
-from tests.store.state_values import QUEUES, SPECS, WORKERS
+from tests.store.state_values import QUEUES, SLOTS, SPECS, WORKERS
 
 MANY = 1_000_000
 
@@ -85,7 +86,14 @@ class Compared(RuleBasedStateMachine):
         assert {row[:2]: row[2:] for row in attempts} == model.attempts
         assert {worker.id: WorkerRow(beat=worker.beat, paused=worker.paused_at is not None, stop=worker.stop)
                 for worker in store.workers.list()} == model.workers  # fmt: skip
-        assert {queue.name: queue.paused_at is not None for queue in store.queues.list()} == model.queues
+        assert {queue.name: QueueRow(
+            paused=queue.paused_at is not None, running=queue.running_limit, interval_us=queue.interval_us,
+            next_us=queue.next_us,
+        ) for queue in store.queues.list()} == model.queues  # fmt: skip
+        needs = self._select("SELECT job_id, needs_id, spec, ends, met FROM needs ORDER BY id")
+        assert needs == [(one.job, one.on, one.spec, one.ends, one.met) for one in model.flows.needs]
+        assert dict(self._select("SELECT spec, next_us FROM rates")) == model.gates.rates
+        assert dict(self._select("SELECT job_id, content FROM inputs")) == model.inputs
         assert {stored.name: SpecRow(
             version=stored.version, next_due_at=stored.next_due_at, last_fire_at=stored.last_fire_at,
             paused=stored.paused_at is not None, pruned=stored.pruned_at is not None, orphaned=stored.orphaned,
@@ -109,8 +117,15 @@ class Compared(RuleBasedStateMachine):
             assert (job.state in FINAL) == (job.finished_at is not None)
             assert job.state is not JobState.PROCESSING or job.worker
             assert job.cancel_requested_at is None or job.state is JobState.PROCESSING
+            assert (job.state is JobState.BLOCKED) == (job.blocked_by is not None)
+            assert (job.blocked_by is not BlockedBy.NEEDS) or self.model.flows.unmet(job.id), "it could go on"
             running.discard((job.id, job.attempt))
         assert not running
+
+    @invariant()
+    def no_more_than_there_are_slots(self) -> None:
+        for slot, limit in SLOTS.items():
+            assert len(self.model.gates.holders(slot)) <= limit
 
     # Reading
 
@@ -124,16 +139,21 @@ class Compared(RuleBasedStateMachine):
         for queues in ((), QUEUES[:1], QUEUES):
             assert jobs.busy(queues) == model.busy(queues)
         assert jobs.any_pending() == bool(model.in_state(JobState.PENDING))
-        assert jobs.any_blocked() == bool(model.in_state(JobState.BLOCKED))
+        assert jobs.any_blocked() == any(
+            job.blocked_by in {BlockedBy.SPEC, BlockedBy.GATE} for job in model.jobs.values()
+        )
         for name in SPECS:
             of_spec = model.of_spec(name, set(JobState))
             unfinished = sorted(job.id for job in of_spec if job.state not in FINAL)
             assert [job.id for job in jobs.open_of_spec(name)] == unfinished
+            assert [job.id for job in jobs.in_the_way_of(name)] == model.in_the_way_of(name)
+            assert self.store.specs.with_open_jobs([name]) == ({name} if model.in_the_way_of(name) else set())
             newest = jobs.newest_of_spec(name)
             assert (newest and newest.id) == max((job.id for job in of_spec), default=None)
         due = {name for name, row in model.specs.items() if row.next_due_at and row.next_due_at <= self.now}
         assert {stored.name for stored in self.store.specs.due(now=self.now)} == due
         assert self.store.next_deadline() == model.next_deadline()
+        assert self.store.next_deadline(tried=self.now) == model.next_deadline(tried=self.now)
 
     @rule(wanted=st.sampled_from(_FILTERS))
     def is_listed_as_it_is(self, wanted: JobFilter) -> None:

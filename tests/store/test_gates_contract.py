@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from queuectl.model.config import Config
 from queuectl.model.job import Job
 from queuectl.model.spec import Concurrency, JobSpec
-from queuectl.model.states import BlockedBy, JobState, OnConflict
+from queuectl.model.states import BlockedBy, JobState, OnConflict, Outcome
 from queuectl.rules.making import job_of
 from queuectl.store.store import Store
 from tests.store.conftest import Bench
@@ -43,10 +45,11 @@ class Gate:
         now: int = 1000,
         run_at: int = 0,
         key: str | None = "db",
-        **spec: Any,
+        spec: str | None = "s",
+        **changes: Any,
     ) -> Job:
         concurrency = key and Concurrency(key=key, limit=limit, on_conflict=how)
-        frozen = JobSpec(command="true", name="s", concurrency=concurrency or None, **spec)
+        frozen = JobSpec(command="true", name=spec, concurrency=concurrency or None, **changes)
         new = job_of(
             frozen,
             Config(),
@@ -134,11 +137,73 @@ class TestSlots:
         gate.store.jobs.promote(now=3000)
         assert (gate.states(), gate.admit(3000)) == ([BLOCKED], [1])
 
+    def test_a_dead_workers_slot_goes_to_whoever_is_next(self, gate: Gate) -> None:
+        gate.job(), gate.job(priority=5)
+        assert gate.admit() == [2]
+        (lost,) = gate.bench.claim()
+        high = gate.job(priority=9)
+        assert gate.bench.finish(lost, PENDING, outcome=Outcome.LOST, losses=1)
+        assert gate.states() == [BLOCKED, BLOCKED, BLOCKED]
+        assert gate.admit() == [high.id]
+
+    def test_a_spec_that_loses_its_gate_lets_its_job_go(self, gate: Gate) -> None:
+        jobs = [gate.job(spec=None) for _ in range(3)]
+        for job in jobs[1:]:
+            later = 5000 if job is jobs[2] else None
+            gate.store.jobs.refreeze(job.id, JobSpec(command="x"), None, run_at=later, now=1000)
+        assert gate.states() == [BLOCKED, PENDING, SCHEDULED]
+        assert gate.admit() == [1]
+
     def test_a_spec_that_gets_a_gate_stops_its_pending_job(self, gate: Gate) -> None:
         free = gate.job(key=None)
         assert free.state is PENDING
         gate.store.jobs.refreeze(free.id, gate.job().frozen, None, run_at=None, now=1000)
         assert gate.admit() == [free.id]
+
+    def test_a_slot_is_free_when_its_job_is_deleted(self, gate: Gate) -> None:
+        gate.job(), gate.job()
+        gate.admit()
+        gate.store.history.forget([1])
+        assert gate.admit() == [2]
+
+    def test_what_waited_for_one_with_a_lower_limit_goes_on_without_it(self, gate: Gate) -> None:
+        gate.job(limit=2), gate.job(limit=1), gate.job(limit=2)
+        assert gate.admit() == [1]
+        gate.store.jobs.cancel(2, reason="no more", now=1000)
+        assert gate.admit() == [3]
+
+    def test_a_slot_is_free_when_its_job_gets_another_key(self, gate: Gate) -> None:
+        gate.job(), gate.job()
+        gate.admit()
+        gate.store.jobs.refreeze(1, gate.job(key="other").frozen, None, run_at=None, now=1000)
+        assert gate.admit() == [2, 1]
+
+    def test_what_its_rate_holds_up_is_looked_at_again(self, gate: Gate) -> None:
+        gate.job(limit=2, rate_us=20_000), gate.job(limit=2, rate_us=20_000)
+        assert gate.admit(1000) == [1]
+        gate.bench.claim()
+        assert gate.admit(1010) == gate.admit(1019) == []
+        assert gate.admit(1020) == [2]
+
+    def test_no_others_are_looked_at_than_what_has_changed(
+        self, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(20):
+            gate.job(key=f"db{number}"), gate.job(key=f"db{number}")
+        gate.admit()
+        gate.bench.finish(gate.bench.claim(limit=20)[7])
+        looked_at, run = [], gate.store.database.run
+
+        def running(query: str, **values: Any) -> Any:
+            looked_at.append(values.get("slot"))
+            return run(query, **values)
+
+        monkeypatch.setattr(gate.store.database, "run", running)
+        assert gate.admit() == [16]
+        assert set(looked_at) == {None, "db7"}
+        looked_at.clear()
+        assert gate.admit() == []
+        assert set(looked_at) == {None}
 
 
 class TestConflicts:
@@ -159,6 +224,29 @@ class TestConflicts:
         gate.job(how=OnConflict.REPLACE)
         assert gate.admit() == [2]
         assert gate.states() == [CANCELLED, PENDING]
+
+    def test_replace_leaves_alone_what_there_is_room_beside(self, gate: Gate) -> None:
+        for _ in range(3):
+            gate.job(limit=3, how=OnConflict.REPLACE)
+        assert gate.admit() == [1, 2, 3]
+        gate.job(limit=3, how=OnConflict.REPLACE)
+        assert gate.admit() == [4]
+        assert gate.states() == [CANCELLED, PENDING, PENDING, PENDING]
+        assert gate.bench.store.jobs.list()[-1].reason == "replaced by job 4"
+
+    def test_the_latest_of_those_that_replace_stay(self, gate: Gate) -> None:
+        for _ in range(5):
+            gate.job(limit=2, how=OnConflict.REPLACE)
+        assert gate.admit() == [4, 5]
+        assert gate.states() == [CANCELLED, CANCELLED, CANCELLED, PENDING, PENDING]
+
+    def test_what_replaces_has_the_slot_before_those_that_wait(self, gate: Gate) -> None:
+        gate.job(), gate.job(priority=9)
+        assert gate.admit() == [2]
+        replacing = gate.job(how=OnConflict.REPLACE)
+        assert gate.admit() == [replacing.id]
+        assert gate.admit() == []
+        assert gate.states() == [BLOCKED, CANCELLED, PENDING]
 
     def test_replace_waits_until_what_runs_has_stopped(self, gate: Gate) -> None:
         gate.job(how=OnConflict.REPLACE)
@@ -186,6 +274,31 @@ class TestRates:
         assert gate.admit(1020) == [2]
         gate.bench.claim()
         assert gate.admit(1045) == [3]
+
+    @pytest.mark.parametrize("seed", range(10))
+    def test_late_starts_make_no_burst(self, gate: Gate, seed: int) -> None:
+        """Whenever somebody looks, and whenever a worker has time for what is ready."""
+        interval, now, starts = 100, 1000, list[int]()
+        random = Random(seed)  # noqa: S311
+        for _ in range(25):
+            gate.job(key=None, rate_us=interval * 1000)
+        while len(starts) < 25:
+            now += random.choice([0, 7, 50, 99, 100, 260])
+            gate.admit(now)
+            if random.random() < 0.6:
+                starts += [now for _ in gate.bench.claim(9, now=now)]
+                gate.admit(now)
+        for count in (1, 2, 5):
+            spans = [after - first for first, after in pairwise_by(starts, count + 1)]
+            assert min(spans) >= count * interval, f"more than {count} and one in {count} intervals"
+
+    def test_one_that_a_slot_keeps_back_is_nothing_to_wake_up_for(self, gate: Gate) -> None:
+        gate.job(rate_us=20_000), gate.job(rate_us=20_000)
+        assert gate.admit(1000) == [1]
+        gate.bench.claim(now=1000)
+        assert gate.store.next_deadline(tried=1019) == 1020
+        assert gate.store.next_deadline(tried=1020) is None
+        assert gate.store.next_deadline() == 1020
 
     def test_a_queue_has_a_rate(self, gate: Gate) -> None:
         gate.store.gates.limit_queue("mail", running=None, interval_us=1_000_000)
@@ -215,3 +328,8 @@ def test_a_job_that_waits_for_its_rate_keeps_a_run_up(gate: Gate) -> None:
     gate.admit()
     gate.bench.finish(gate.bench.claim(queues=["default"])[0])
     assert gate.store.jobs.busy([])
+
+
+def pairwise_by(instants: Sequence[int], step: int) -> Iterator[tuple[int, int]]:
+    """Each instant with the one so many places on."""
+    return zip(instants, instants[step:], strict=False)

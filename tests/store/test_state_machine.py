@@ -22,12 +22,15 @@ from hypothesis.stateful import (
 from msgspec.structs import replace
 
 from queuectl.model.fire import Fire
+from queuectl.model.flow import JobNeed
 from queuectl.model.job import AttemptEnd, Job, NewJob
-from queuectl.model.spec import JobSpec, Keep
-from queuectl.model.states import FINAL, FireOutcome, JobState, Outcome
+from queuectl.model.spec import ExitCodes, JobSpec, Keep
+from queuectl.model.states import FINAL, BlockedBy, FireOutcome, JobState, Outcome
 from queuectl.rules.transitions import after_attempt
 from queuectl.store.specs import Advance
 from tests.store.state_compared import MANY, Compared
+from tests.store.state_flows import Needed
+from tests.store.state_gates import QueueRow
 from tests.store.state_model import SpecRow, WorkerRow
 from tests.store.state_values import (
     SPECS,
@@ -37,10 +40,13 @@ from tests.store.state_values import (
     frozen_specs,
     instants,
     keeps,
+    limits,
+    needs,
     new_jobs,
     queues,
     served,
     specs,
+    suited,
     workers,
 )
 
@@ -56,6 +62,16 @@ SUITS = {
     JobState.CANCELLED: ("retry", "refreeze"),
 }
 """What is worth a try by hand; the rest is tried, too."""
+
+
+PLAIN = JobSpec(
+    command="plain", retries=1, exit_codes=ExitCodes(rules=(("dead", ((65, 65),)),), snooze_for_ms=200)
+)
+ENDS = {
+    "completed": AttemptEnd(outcome=Outcome.SUCCEEDED, exit_code=0),
+    "dead": AttemptEnd(outcome=Outcome.FAILED, exit_code=65),
+    "cancelled": AttemptEnd(outcome=Outcome.CANCELLED),
+}
 
 
 class _UndoneError(Exception):
@@ -86,6 +102,7 @@ class Queue(Compared):
             self.finish_one(0, AttemptEnd(outcome=Outcome.LOST))  # from the second time on too late
             for job, outcome in zip(self.model.in_state(JobState.PROCESSING), outcomes, strict=False):
                 self.finish(job, AttemptEnd(outcome=outcome))
+        self.make_flow(news[0])
         return made
 
     @rule(target=jobs, news=st.lists(new_jobs, min_size=1, max_size=3))
@@ -129,6 +146,7 @@ class Queue(Compared):
             worker=worker, host="here", queues=queues, outputs=outputs, idle=idle, now=self.now
         )
         assert [job.id for job in claimed] == self.model.claim(worker, queues, slots, idle=idle, now=self.now)
+        assert not any(self.model.flows.unmet(job.id) for job in claimed), "it runs after all that it needs"
         assert all(job == self.model.jobs[job.id] for job in claimed)
         self.held += claimed
 
@@ -162,6 +180,7 @@ class Queue(Compared):
         """As a worker does; somebody may cancel what it has just claimed."""
         self.pass_time(300)
         self.fall_due(due)
+        self.fall_due("admit")
         self.claim(worker, (), len(some_ends), idle=True)
         running = self.model.in_state(JobState.PROCESSING)
         if cancels and running:
@@ -171,12 +190,14 @@ class Queue(Compared):
 
     work_more = work_even_more = work
 
-    @rule(what=st.sampled_from(["promote", "promote", "expire", "bring_back"]))
+    @rule(what=st.sampled_from(["promote", "promote", "admit", "admit", "expire", "bring_back"]))
     def fall_due(self, what: str) -> None:
         jobs, model, now = self.store.jobs, self.model, self.now
         match what:
             case "promote":
                 assert set(jobs.promote(now=now)) == model.promote(now)
+            case "admit":
+                assert set(self.store.gates.admit(now=now)) == model.gates.admit(now)
             case "expire":
                 assert set(jobs.expire(now=now)) == model.expire(now)
             case "bring_back":
@@ -196,6 +217,7 @@ class Queue(Compared):
         job = list(model.jobs)[number % len(model.jobs)] if model.jobs else number
         if suits and model.jobs:
             what = SUITS[model.jobs[job].state][number % len(SUITS[model.jobs[job].state])]
+        frozen = suited(frozen, model.jobs[job].spec if model.jobs else None)
         told: Job | None = None
         match what:
             case "cancel":
@@ -222,14 +244,14 @@ class Queue(Compared):
 
     @rule(queue=queues, what=st.sampled_from(["pause", "pause", "resume", "resume", "resume", "clear"]))
     def change_queue(self, queue: str, what: str) -> None:
-        queues, paused = self.store.queues, self.model.queues.get(queue, False)
+        queues, row = self.store.queues, self.model.queues.get(queue, QueueRow())
         match what:
             case "pause":
-                assert queues.pause(queue, who="me", now=self.now) == (not paused)
-                self.model.queues[queue] = True
+                assert queues.pause(queue, who="me", now=self.now) == (not row.paused)
+                self.model.queues[queue] = replace(row, paused=True)
             case "resume":
-                assert queues.resume(queue) == paused
-                self.model.queues |= {queue: False} if paused else {}
+                assert queues.resume(queue) == row.paused
+                self.model.queues |= {queue: replace(row, paused=False)} if row.paused else {}
             case "clear":
                 waiting = queues.waiting(queue)
                 assert waiting == self.model.waiting_in(queue)
@@ -238,6 +260,128 @@ class Queue(Compared):
                         self.store.jobs.cancel(job_id, reason="cleared", now=self.now)
                         self.model.cancel(job_id, "cleared", self.now)
 
+    @rule(queue=queues, limit=limits)
+    def limit_queue(self, queue: str, limit: tuple[int | None, int | None]) -> None:
+        running, interval_us = limit
+        self.store.gates.limit_queue(queue, running=running, interval_us=interval_us)
+        row = self.model.queues.get(queue, QueueRow())
+        self.model.queues[queue] = QueueRow(paused=row.paused, running=running, interval_us=interval_us)
+
+    # Flows
+
+    @rule(target=jobs, new=new_jobs, wanted=needs, content=st.none() | st.sampled_from(["in", ""]))
+    def enqueue_needing(
+        self, new: NewJob, wanted: Sequence[tuple[int, str]], content: str | None
+    ) -> MultipleResults[int]:
+        """Others that are there, or that will be."""
+        store, model, now = self.store, self.model, self.now
+        latest = list(model.jobs)[-1:-8:-1]
+        on = [
+            (latest[at], None, ends) if at < len(latest) else (None, SPECS[at % 2], ends)
+            for at, ends in wanted
+        ]
+        there = [job for job, _, _ in on if job is not None]
+        flows = [found for job in there if (found := model.jobs[job].flow) is not None]
+        flow = next(iter([*flows, *there]), None)
+        new = replace(
+            new, key=None, state=JobState.BLOCKED, blocked_by=BlockedBy.NEEDS, flow=flow, reason="waits"
+        )
+        new = replace(new, expires_at=None, run_at=max(now, new.run_at))
+        with store.transaction():
+            if flow is not None:
+                store.flows.add(there, flow)
+            made = store.jobs.enqueue(new, now=now)
+            assert made
+            store.flows.add([made.id], made.id)
+            if content is not None:
+                store.jobs.give_input(made.id, content)
+            store.jobs.need(
+                [JobNeed(job_id=made.id, needs_id=job, spec=spec, ends=ends) for job, spec, ends in on],
+                now=now,
+            )
+        model.made(new, made.id, now)
+        model.join_flow([*there, made.id], made.id if flow is None else flow)
+        model.inputs |= {} if content is None else {made.id: content}
+        model.flows.need([Needed(job=made.id, on=job, spec=spec, ends=ends) for job, spec, ends in on], now)
+        assert store.jobs.input(made.id) == content
+        return multiple(made.id)
+
+    def make_flow(self, new: NewJob) -> None:
+        """One that two need, which one needs; a clean-up, an alarm, and what needs that."""
+        self.enqueue(
+            [replace(new, key=None, state=JobState.PENDING, blocked_by=None, frozen=PLAIN, run_at=self.now)]
+        )
+        needs: list[list[tuple[int, str]]] = [
+            [(0, "completed")],
+            [(1, "completed")],
+            [(0, "completed"), (1, "completed")],
+            [(0, "finished")],
+            [(1, "dead")],
+            [(0, "completed")],
+        ]
+        for wanted in needs:
+            self.enqueue_needing(new, wanted, None)
+
+    @rule(
+        worker=workers,
+        how=st.lists(
+            st.sampled_from(["completed", "completed", "dead", "cancelled"]), min_size=1, max_size=4
+        ),
+        retries=st.booleans(),
+    )
+    def end_what_is_needed(self, worker: str, how: list[str], retries: bool) -> None:
+        """One after the other, and maybe retry one that ended otherwise."""
+        model = self.model
+        for end in how:
+            self.pass_time(100)
+            self.fall_due("promote")
+            self.fall_due("admit")
+            self.claim(worker, (), 3, idle=True)
+            needed = [need.on for need in model.flows.needs if not need.met]
+            running = [job for job in model.in_state(JobState.PROCESSING) if job.id in needed]
+            for job in running[:1]:
+                if end == "cancelled":
+                    self.cancel(job.id)
+                self.finish(model.jobs[job.id], ENDS[end])
+            for job in model.in_state(JobState.DEAD, JobState.CANCELLED) if retries else ():
+                if job.id in needed:
+                    self.change(list(model.jobs).index(job.id), False, "retry", job.frozen, None)
+                    break
+
+    end_more_that_is_needed = end_what_is_needed
+
+    @rule(target=jobs, name=specs, new=new_jobs)
+    def begin_or_join_flow(self, name: str, new: NewJob) -> MultipleResults[int]:
+        """As a trigger does: the new job is what a flow waits for, or begins its own."""
+        new = replace(new, key=None, spec=name)
+        with self.store.transaction():
+            (job_id,) = self.store.specs.make_jobs([new], now=self.now).values()
+            flow = self.store.flows.enter(name, job_id)
+        self.model.made(new, job_id, self.now)
+        assert flow == self.model.flows.enter(name, job_id)
+        return multiple(job_id)
+
+    @rule(job=jobs)
+    def cancel_flow(self, job: int) -> None:
+        flow = self.model.jobs[job].flow if job in self.model.jobs else None
+        if flow is not None:
+            with self.store.transaction():
+                found = self.store.flows.open_jobs(flow)
+                assert found == self.model.flows.open_jobs(flow)
+                for one in found:
+                    self.cancel(one)
+
+    @rule(job=jobs)
+    def is_needed_as_it_is(self, job: int) -> None:
+        flow = self.model.jobs[job].flow if job in self.model.jobs else None
+        if flow is not None:
+            jobs = [one.id for one in self.model.jobs.values() if one.flow == flow]
+            needs = [need.on for need in self.model.flows.needs if need.job in jobs]
+            assert [one.id for one in self.store.jobs.of_flow(flow)] == jobs
+            assert [need.needs_id for need in self.store.flows.needs(flow)] == needs
+            unmet = [need.needs_id for need in self.store.flows.needs_of(job) if not need.met]
+            assert unmet == [need.on for need in self.model.flows.unmet(job)]
+
     @rule(job=jobs, new=new_jobs, worker=workers)
     def change_your_mind(self, job: int, new: NewJob, worker: str) -> None:
         """Do much in a transaction, and nothing in the end."""
@@ -245,6 +389,7 @@ class Queue(Compared):
             self.store.jobs.enqueue(new, now=self.now)
             self.store.jobs.claim(worker=worker, host="", queues=(), outputs=["x"], idle=True, now=self.now)
             self.store.jobs.cancel(job, reason="undone", now=self.now)
+            self.store.jobs.leave_behind([job], now=self.now)
             self.store.history.forget([job])
             raise _UndoneError
 
@@ -435,7 +580,9 @@ class Queue(Compared):
         self.model.fires = left
 
     def _forget(self, ids: Sequence[int]) -> None:
+        self.store.jobs.leave_behind(ids, now=self.now)
         gone, _ = self.store.history.forget(ids)
+        self.model.flows.left_behind(ids, self.now)
         assert gone == self.model.forget(ids)
 
 
@@ -469,4 +616,4 @@ def explore(examples: int, steps: int, *, quick: bool) -> None:
 
 
 def test_the_store_does_what_its_model_does() -> None:
-    explore(60, 50, quick=True)
+    explore(50, 50, quick=True)

@@ -31,7 +31,7 @@ def command(job_id: str, output: Output) -> None:
     Each job stands below the one that it waits for, or waited for last. ID is any of its jobs: a number, a key, or
     a spec's name for its newest job.
     """
-    with open_queue(create=False) as ctx:
+    with open_queue(create=False, looking=True) as ctx:
         flow = flow_of(ctx, jobs.find(ctx, job_id))
     if output == "table":
         show_flow(flow)

@@ -29,5 +29,5 @@ def command(job_id: str, output: Output) -> None:
     What it runs and where that comes from, every attempt, the end of its output, and what to do
     next. ID is a job's number, its key, or a spec's name for its newest job.
     """
-    with open_queue(create=False) as ctx:
+    with open_queue(create=False, looking=True) as ctx:
         show_job(ctx, jobs.find(ctx, job_id), output)

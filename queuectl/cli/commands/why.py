@@ -28,7 +28,7 @@ def command(name: str, output: Output) -> None:
 
     ID is a job's number, its key, or a spec's name: then of its open job, or of its schedule.
     """
-    with open_queue(create=False) as ctx:
+    with open_queue(create=False, looking=True) as ctx:
         found = why(ctx, name)
     if output == "table":
         click.echo(f"{found.what}: {visible(found.reason)}")

@@ -22,6 +22,7 @@ CREATE INDEX jobs_impatient ON jobs (slot, on_conflict, id)
     WHERE on_conflict <> 'wait' AND state = 'blocked' AND blocked_by = 'gate';
 CREATE INDEX jobs_in_slot ON jobs (slot, id) WHERE slot IS NOT NULL AND state IN ('pending', 'processing');
 CREATE INDEX jobs_flow ON jobs (flow, state) WHERE flow IS NOT NULL;
+CREATE INDEX jobs_in_flow ON jobs (spec, flow) WHERE flow IS NOT NULL;
 
 -- What a job needs: the job `needs_id`, or, as long as that isn't made, the next one of a spec.
 CREATE TABLE needs (
@@ -47,6 +48,34 @@ CREATE TABLE spec_needs (
 ) WITHOUT ROWID;
 
 CREATE INDEX spec_needs_on ON spec_needs (needs, spec);
+
+-- The slots where something has changed for a job that waits: nobody looks through all slots for those that are free.
+CREATE TABLE slots_to_look_at (
+    slot TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
+CREATE TRIGGER look_at_slot_of_new_job AFTER INSERT ON jobs
+WHEN NEW.slot IS NOT NULL AND NEW.state = 'blocked' AND NEW.blocked_by = 'gate' BEGIN
+    INSERT INTO slots_to_look_at VALUES (NEW.slot) ON CONFLICT (slot) DO NOTHING;
+END;
+
+-- Not where a job that waited gets its slot, and then runs.
+CREATE TRIGGER look_at_slots_of_changed_job
+AFTER UPDATE OF state, blocked_by, slot, slot_limit, on_conflict, interval_us, priority ON jobs
+WHEN (OLD.slot IS NOT NULL OR NEW.slot IS NOT NULL)
+    AND (OLD.slot IS NOT NEW.slot OR NEW.state NOT IN ('pending', 'processing')) BEGIN
+    INSERT INTO slots_to_look_at
+    SELECT value FROM (SELECT OLD.slot AS value UNION SELECT NEW.slot)
+    WHERE EXISTS (SELECT 1 FROM jobs
+        WHERE slot = value AND slot IS NOT NULL AND state = 'blocked' AND blocked_by = 'gate')
+    ON CONFLICT (slot) DO NOTHING;
+END;
+
+CREATE TRIGGER look_at_slot_of_deleted_job AFTER DELETE ON jobs
+WHEN OLD.slot IS NOT NULL AND EXISTS (SELECT 1 FROM jobs
+    WHERE slot = OLD.slot AND slot IS NOT NULL AND state = 'blocked' AND blocked_by = 'gate') BEGIN
+    INSERT INTO slots_to_look_at VALUES (OLD.slot) ON CONFLICT (slot) DO NOTHING;
+END;
 
 -- When the next job may start of what has a rate, in microseconds: of a spec, or of a queue.
 CREATE TABLE rates (

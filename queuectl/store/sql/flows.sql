@@ -5,13 +5,16 @@ WHERE EXISTS (
     SELECT 1 FROM spec_needs b JOIN specs s ON s.name = b.spec AND s.pruned_at IS NULL WHERE b.needs = n.value);
 
 -- name: specs_below
--- All live specs that need a spec, directly or not.
+-- The live specs that need a spec, directly or not, and have no job in a flow yet.
 WITH RECURSIVE below (name) AS (
     SELECT spec FROM spec_needs WHERE needs = :name
     UNION
     SELECT n.spec FROM below JOIN spec_needs n ON n.needs = below.name
 )
-SELECT * FROM specs WHERE name IN (SELECT name FROM below) AND pruned_at IS NULL ORDER BY name;
+SELECT * FROM specs
+WHERE name IN (SELECT name FROM below) AND pruned_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.flow = :flow AND j.spec = specs.name)
+ORDER BY name;
 
 -- name: forget_spec_needs
 DELETE FROM spec_needs WHERE spec IN (SELECT value FROM json_each(:names));
@@ -20,14 +23,23 @@ DELETE FROM spec_needs WHERE spec IN (SELECT value FROM json_each(:names));
 INSERT INTO spec_needs (spec, needs, ends) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:needs);
 
 -- name: flow_that_waits_for_spec
--- The oldest flow in which a job waits for the next one of a spec.
-SELECT MIN(j.flow) AS flow FROM needs n JOIN jobs j ON j.id = n.job_id
-WHERE n.spec = :spec AND n.needs_id IS NULL AND j.state = 'blocked';
+-- The oldest flow without a job of a spec in which one waits for the next job of that, or of a spec below it: a job of
+-- the spec brings them with it.
+WITH RECURSIVE made (name) AS (
+    VALUES (:spec)
+    UNION
+    SELECT n.spec FROM made JOIN spec_needs n ON n.needs = made.name
+    JOIN specs s ON s.name = n.spec AND s.pruned_at IS NULL
+)
+SELECT MIN(j.flow) AS flow FROM made CROSS JOIN needs n ON n.spec = made.name AND n.needs_id IS NULL
+JOIN jobs j ON j.id = n.job_id AND j.state = 'blocked'
+WHERE NOT EXISTS (SELECT 1 FROM jobs r WHERE r.flow = j.flow AND r.spec = :spec);
 
 -- name: fill_needs
--- The job of a spec is made that others in a flow wait for.
-UPDATE needs SET needs_id = :id
-WHERE spec = :spec AND needs_id IS NULL AND job_id IN (SELECT id FROM jobs WHERE flow = :flow) RETURNING job_id;
+-- Jobs of specs are made that others in a flow wait for; :made is an array of spec and job.
+UPDATE needs SET needs_id = made.value ->> 1 FROM json_each(:made) AS made
+WHERE needs.spec = made.value ->> 0 AND needs.needs_id IS NULL
+  AND EXISTS (SELECT 1 FROM jobs j WHERE j.id = needs.job_id AND j.flow = :flow);
 
 -- name: enter_flow
 UPDATE jobs SET flow = :flow WHERE id IN (SELECT value FROM json_each(:ids)) AND flow IS NULL;
@@ -40,8 +52,10 @@ SELECT * FROM jobs WHERE flow = :flow ORDER BY id;
 SELECT a.job_id, MIN(a.started_at) AS started_at, MAX(CASE WHEN a.number = j.attempt THEN a.duration_ms END) AS took_ms
 FROM jobs j JOIN attempts a ON a.job_id = j.id WHERE j.flow = :flow GROUP BY a.job_id;
 
--- name: newest_jobs_of_flow
-SELECT spec, MAX(id) AS id FROM jobs WHERE flow = :flow AND spec IS NOT NULL GROUP BY spec;
+-- name: jobs_of_flow_by_spec
+-- The latest job of each of some specs in a flow.
+SELECT s.value AS spec, (SELECT MAX(j.id) FROM jobs j WHERE j.flow = :flow AND j.spec = s.value) AS id
+FROM json_each(:specs) AS s;
 
 -- name: add_needs
 INSERT INTO needs (job_id, spec, needs_id, ends, met)
@@ -82,9 +96,10 @@ UPDATE jobs SET reason = :reason, updated_at = :now
 WHERE state = 'blocked' AND blocked_by = 'needs' AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: users_left_behind
--- Jobs that wait for one of these, whatever becomes of it.
+-- Jobs that wait for one of these; those that run are not deleted.
 SELECT n.job_id, n.needs_id FROM needs n JOIN jobs j ON j.id = n.job_id
-WHERE n.needs_id IN (SELECT value FROM json_each(:ids)) AND n.met = 0 AND j.state = 'blocked' AND j.blocked_by = 'needs';
+WHERE n.needs_id IN (SELECT value FROM json_each(:ids)) AND n.met = 0 AND j.state = 'blocked' AND j.blocked_by = 'needs'
+  AND EXISTS (SELECT 1 FROM jobs x WHERE x.id = n.needs_id AND x.state <> 'processing');
 
 -- name: ended_among
 SELECT id, flow, state FROM jobs

@@ -1,16 +1,12 @@
--- name: slots_waited_for
--- The slots that blocked jobs wait for, one by one past all jobs of the one before.
-WITH RECURSIVE waited (slot) AS (
-    SELECT MIN(slot) FROM jobs WHERE slot IS NOT NULL AND state = 'blocked' AND blocked_by = 'gate'
-    UNION ALL
-    SELECT (SELECT MIN(j.slot) FROM jobs j
-        WHERE j.slot IS NOT NULL AND j.state = 'blocked' AND j.blocked_by = 'gate' AND j.slot > waited.slot)
-    FROM waited WHERE waited.slot IS NOT NULL
-)
-SELECT slot FROM waited WHERE slot IS NOT NULL;
+-- name: take_slots_to_look_at
+DELETE FROM slots_to_look_at RETURNING slot;
+
+-- name: look_at_slot
+-- Again, the next time.
+INSERT INTO slots_to_look_at VALUES (:slot) ON CONFLICT (slot) DO NOTHING;
 
 -- name: rates_waited_for
--- The specs whose blocked jobs wait for nothing but their rate.
+-- The specs whose rate lets a blocked job start now, one by one past all jobs of the one before.
 WITH RECURSIVE waited (spec) AS (
     SELECT MIN(spec) FROM jobs WHERE slot IS NULL AND state = 'blocked' AND blocked_by = 'gate'
     UNION ALL
@@ -18,7 +14,9 @@ WITH RECURSIVE waited (spec) AS (
         WHERE j.slot IS NULL AND j.state = 'blocked' AND j.blocked_by = 'gate' AND j.spec > waited.spec)
     FROM waited WHERE waited.spec IS NOT NULL
 )
-SELECT spec FROM waited WHERE spec IS NOT NULL;
+SELECT spec FROM waited
+WHERE spec IS NOT NULL AND COALESCE((SELECT r.next_us FROM rates r WHERE r.spec = waited.spec), 0) <= :now_us
+  AND NOT EXISTS (SELECT 1 FROM jobs p WHERE p.spec = waited.spec AND p.state = 'pending');
 
 -- name: waiting_at_slot
 -- The first of those that wait for a slot, by priority, then age.

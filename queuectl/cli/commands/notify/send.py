@@ -28,7 +28,7 @@ def command() -> None:
     url = os.environ.get("HOOK_URL")
     if not url:
         raise UsageError("HOOK_URL: expected the URL to notify")
-    text = sys.stdin.buffer.read().decode()
+    text = sys.stdin.buffer.read().decode("utf-8", "replace")
     message = notify.parsed(text)
     if os.environ.get("HOOK_KIND") == "notify":
         notify.send_notification(url, *notify.title_and_text(message))

@@ -30,7 +30,7 @@ def command(url: str) -> None:
     With - the URL is read from stdin, so that what is secret in it stands in no list of processes.
     """
     if url == "-":
-        url = sys.stdin.buffer.read().decode().strip()
+        url = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
     try:
         hook = parse_hook(url)
         check_hook(hook)
