@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from queuectl.rules.visible import visible
+
 _TRIES = re.compile(r", after (?:1 attempt|\d+ failures)$")
 _KEPT = r"(?:exit code|errno) \d+|\[Errno \d+\]"
 _DIFFERS = (
@@ -21,7 +23,7 @@ LONGEST = 300
 
 @lru_cache(maxsize=8192)
 def alike(text: str) -> str:
-    """Return a text with `…` for numbers, times, digests and temporary names. Exit codes stay.
+    """Return a text in one line with `…` for numbers, times, digests and temporary names. Exit codes stay.
 
     >>> alike("exit code 3, after 4 failures")
     'exit code 3'
@@ -30,4 +32,5 @@ def alike(text: str) -> str:
     >>> alike("convert photo-0017.png 2026-11-24T02:00:00Z")
     'convert photo-….png …'
     """
-    return _PLACES.sub(lambda found: found["kept"] or "…", _TRIES.sub("", text[:LONGEST]))
+    plain = visible(" ".join(text[:LONGEST].split()))
+    return _PLACES.sub(lambda found: found["kept"] or "…", _TRIES.sub("", plain))

@@ -87,8 +87,8 @@ def last_words(ctx: Context, job_ids: Sequence[int]) -> dict[int, str]:
     return {job_id: line for job_id, line in lines.items() if line}
 
 
-def retry(ctx: Context, kind: Kind) -> Redriven:
-    """Dead → pending with failures at 0, all of a kind that are dead now."""
+def retry(ctx: Context, kind: Kind | None) -> Redriven:
+    """Dead → pending with failures at 0, all of a kind that are dead now; None: of every kind."""
 
     def act(batch: Sequence[Job]) -> None:
         dead_letters.retry(ctx, batch)
@@ -96,8 +96,8 @@ def retry(ctx: Context, kind: Kind) -> Redriven:
     return _each_batch(ctx, kind, act)
 
 
-def forget(ctx: Context, kind: Kind) -> Redriven:
-    """Forget all of a kind that are dead now, their attempts and outputs."""
+def forget(ctx: Context, kind: Kind | None) -> Redriven:
+    """Forget all of a kind that are dead now, their attempts and outputs; None: of every kind."""
 
     def act(batch: Sequence[Job]) -> None:
         dead_letters.forget(ctx, batch)
@@ -105,7 +105,7 @@ def forget(ctx: Context, kind: Kind) -> Redriven:
     return _each_batch(ctx, kind, act)
 
 
-def _each_batch(ctx: Context, kind: Kind, act: Callable[[Sequence[Job]], None]) -> Redriven:
+def _each_batch(ctx: Context, kind: Kind | None, act: Callable[[Sequence[Job]], None]) -> Redriven:
     """In batches, so that workers never wait long. What can't be done with a batch is done with each job of it."""
     done, refused = 0, None
     for batch in _members(ctx, kind):
@@ -122,11 +122,11 @@ def _each_batch(ctx: Context, kind: Kind, act: Callable[[Sequence[Job]], None]) 
     return Redriven(done=done, refused=refused)
 
 
-def _members(ctx: Context, kind: Kind) -> Iterator[Sequence[Job]]:
-    wanted = JobFilter(states=dead_letters.DEAD, spec=kind.spec)
+def _members(ctx: Context, kind: Kind | None) -> Iterator[Sequence[Job]]:
+    wanted = JobFilter(states=dead_letters.DEAD, spec=kind.spec if kind else None)
     while batch := ctx.store.jobs.list(wanted, limit=jobs.BATCH):
         wanted = replace(wanted, before_id=batch[-1].id)  # what dies again meanwhile isn't chased
-        found = [job for job in batch if _kind_of(_letter(job)) == kind]
+        found = [job for job in batch if kind is None or _kind_of(_letter(job)) == kind]
         if found:
             yield found
 

@@ -36,7 +36,10 @@ def ledger(
     before: int | None = None,
     limit: int = 100,
 ) -> list[Fire]:
-    """Return what was due, `before` an instant, and what became of it, newest first. UnknownError for a spec that never was."""
+    """Return what was due, `before` an instant, and what became of it, newest first.
+
+    UnknownError for a spec that never was.
+    """
     if spec is not None and ctx.store.specs.get(spec) is None:
         get_spec(ctx, spec)
     return ctx.store.fires.list(spec=spec, since=since, before=before, limit=limit)
@@ -50,6 +53,24 @@ def coming(
     From `from_ms` on, else from now, a fire that is due but not made yet among them. `specs`: only these.
     """
     wanted = ctx.store.specs.list() if specs is None else [get_spec(ctx, name) for name in specs]
+    return _coming_of(ctx, wanted, count, from_ms)
+
+
+def soonest(ctx: Context, *, count: int = 1, limit: int = 50) -> list[ComingFire]:
+    """Return the same from now on, but only so many, without looking at all specs."""
+    wanted = ctx.store.specs.coming(limit)
+    while len(wanted) < (
+        most := limit + sum(stored.paused for stored in wanted)
+    ):  # in the place of paused ones
+        before, wanted = len(wanted), ctx.store.specs.coming(most)
+        if len(wanted) == before:
+            break
+    return _coming_of(ctx, wanted, count, None)[:limit]
+
+
+def _coming_of(
+    ctx: Context, wanted: Iterable[StoredSpec], count: int, from_ms: int | None
+) -> list[ComingFire]:
     return _sorted(
         fire
         for stored in wanted

@@ -236,7 +236,7 @@ def output_path(ctx: Context, name: str) -> Path | None:
 
 
 def _unknown(ctx: Context, text: str) -> NoReturn:
-    specs = [stored.name for stored in ctx.store.specs.list()]
+    specs = ctx.store.specs.names()
     if text in specs:
         raise UnknownError(f"spec '{text}' has made no job yet; `queuectl trigger {text}` makes one")
     raise UnknownError(f"there is no job '{text}'{did_you_mean(text, [*specs, *ctx.store.jobs.keys()])}")

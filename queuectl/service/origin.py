@@ -48,7 +48,12 @@ def applied_by(ctx: Context, stored: StoredSpec) -> Apply | None:
 def drift_of(ctx: Context, job: Job) -> tuple[Change, ...]:
     """Return what has changed in the spec of a job since the version that it runs; nothing for a spec that is gone."""
     stored = None if job.spec is None else ctx.store.specs.get(job.spec)
-    if stored is None or stored.damage or stored.pruned_at is not None or job.spec_version in {None, stored.version}:
+    if (
+        stored is None
+        or stored.damage
+        or stored.pruned_at is not None
+        or job.spec_version in {None, stored.version}
+    ):
         return ()
     known = ctx.store.specs.version(stored.name, job.spec_version or 0)
     return () if known is None else changes(known[0], stored.spec)

@@ -82,8 +82,10 @@ def history(
 ) -> tuple[Sequence[Revision], int | None]:
     """Return versions of a spec, newest first, and the one that the next page begins with; None: there is none."""
     found = ctx.store.specs.versions(name, newest=newest, limit=limit + 1)
-    before = [*found[1:], None]
-    shown = [Revision(version=one, changes=_between(was, one)) for one, was in zip(found, before, strict=True)]
+    before = [*found[1:], None]  # of the last one, which is the first version or one too many
+    shown = [
+        Revision(version=one, changes=_between(was, one)) for one, was in zip(found, before, strict=False)
+    ]
     return shown[:limit], found[limit].version if len(found) > limit else None
 
 

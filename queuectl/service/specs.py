@@ -199,5 +199,5 @@ def _trigger(ctx: Context, stored: StoredSpec, arguments: Mapping[str, Any], at:
 def _unknown(ctx: Context, name: str, pruned: StoredSpec | None) -> NoReturn:
     if pruned is not None:
         raise UnknownError(f"spec '{name}' was pruned; apply its file to bring it back")
-    near = did_you_mean(name, (stored.name for stored in ctx.store.specs.list()))
+    near = did_you_mean(name, ctx.store.specs.names())
     raise UnknownError(f"there is no spec '{name}'{near}")

@@ -185,7 +185,9 @@ def _pending(ctx: Context, job: Job) -> tuple[str, str]:
     queue = next(one for one in ctx.store.queues.list() if one.name == job.queue)
     if queue.paused_at is not None:
         who = f"queue {queue.name} was paused by {queue.paused_by}"
-        return who + (f": {queue.pause_reason}" if queue.pause_reason else ""), f"queuectl queue resume {queue.name}"
+        return who + (
+            f": {queue.pause_reason}" if queue.pause_reason else ""
+        ), f"queuectl queue resume {queue.name}"
     if limited := _limited(ctx, queue):
         return limited
     seen = workers.list_workers(ctx)
@@ -250,7 +252,9 @@ def _reason_of_spec(ctx: Context, stored: StoredSpec) -> tuple[str, str]:
         )
     if stored.paused_at is not None:
         who = f"it was paused by {stored.paused_by} at {format_instant(stored.paused_at)}"
-        return who + (f": {stored.pause_reason}" if stored.pause_reason else ""), f"queuectl spec resume {name}"
+        return who + (
+            f": {stored.pause_reason}" if stored.pause_reason else ""
+        ), f"queuectl spec resume {name}"
     last = ctx.store.jobs.newest_of_spec(name)
     if spec.schedule is None and last is not None and last.state is JobState.DEAD:
         return f"its last job {last.id} is dead: {last.reason}", f"run that again: queuectl retry {last.id}"

@@ -36,7 +36,12 @@ def as_yaml(spec: JobSpec) -> str:
     Plain values of its environment are masked, and so is whatever a hook may have for a secret.
     """
     return yaml.dump(
-        as_fields(spec), Dumper=_dumper(), sort_keys=False, allow_unicode=True, default_flow_style=False, width=100
+        as_fields(spec),
+        Dumper=_dumper(),
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=False,
+        width=100,
     )
 
 
@@ -50,7 +55,9 @@ def as_fields(spec: JobSpec, *, mask: bool = True) -> Fields:
         "command": _plain(spec.command),
         "shell": {DEFAULT_SHELL: None, BASH: "bash"}.get(spec.shell, list(spec.shell)),
         "cwd": spec.cwd,
-        "env": {name: MASK if mask and isinstance(one, str) else _value(one) for name, one in spec.env.items()},
+        "env": {
+            name: MASK if mask and isinstance(one, str) else _value(one) for name, one in spec.env.items()
+        },
         "env_file": _one_or_all(spec.env_file),
         "schedule": _schedule(spec.schedule),
         "run_at": None if spec.run_at_ms is None else format_instant(spec.run_at_ms),
@@ -62,7 +69,9 @@ def as_fields(spec: JobSpec, *, mask: bool = True) -> Fields:
         "timeout": spec.timeout_ms if isinstance(spec.timeout_ms, str) else _duration(spec.timeout_ms),
         "kill_after": _duration(spec.kill_after_ms),
         "exit_codes": _exit_codes(spec.exit_codes),
-        "needs": [need.job if need.on == "completed" else {"job": need.job, "on": need.on} for need in spec.needs],
+        "needs": [
+            need.job if need.on == "completed" else {"job": need.job, "on": need.on} for need in spec.needs
+        ],
         "limits": _limits(spec.limits),
         "user": spec.user,
         **{f"on_{event}": _hooks(getattr(spec.hooks, event), mask) for event in Hooks.__struct_fields__},
@@ -112,7 +121,8 @@ def _backoff(backoff: Backoff) -> Fields:
 
 def _exit_codes(codes: ExitCodes) -> Fields:
     fields: Fields = {
-        meaning: [low if low == high else f"{low}-{high}" for low, high in ranges] for meaning, ranges in codes.rules
+        meaning: [low if low == high else f"{low}-{high}" for low, high in ranges]
+        for meaning, ranges in codes.rules
     }
     if codes.snooze_for_ms != ExitCodes().snooze_for_ms:
         fields["snooze_for"] = _duration(codes.snooze_for_ms)

@@ -39,11 +39,16 @@ class Attempts:
         Those that started at or after `since`, or that run.
         """
         states = [JobState.PROCESSING, JobState.FAILED, *FINAL]
-        rows = self._db.run("runs_of_specs", specs=_json(specs), states=_json(states), since=since, limit=limit)
+        rows = self._db.run(
+            "runs_of_specs", specs=_json(specs), states=_json(states), since=since, limit=limit
+        )
         return sorted((msgspec.convert(row, Run) for row in rows), key=lambda run: run.started_at)
 
     def latest_of_specs(self, specs: Sequence[str], *, limit: int) -> Sequence[Run]:
-        """Return the last attempts of the `limit` newest jobs of each of some specs, oldest first."""
+        """Return the last attempts of the `limit` newest jobs of each of some specs, oldest first.
+
+        Of those among them that were cancelled before they ran there are none.
+        """
         rows = self._db.run("latest_runs_of_specs", specs=_json(specs), limit=limit)
         return sorted((msgspec.convert(row, Run) for row in rows), key=lambda run: run.id)
 

@@ -78,7 +78,12 @@ class Fires:
                 self.record(fire)
 
     def list(
-        self, *, spec: str | None = None, since: int | None = None, before: int | None = None, limit: int = 100
+        self,
+        *,
+        spec: str | None = None,
+        since: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[Fire]:
         """Return the ledger, newest first: what was due before `before`; `since` leaves out what was over before."""
         bounds: Row = {

@@ -17,10 +17,12 @@ from queuectl.model.states import JobState
 from queuectl.model.transition import Transition
 from queuectl.rules.gate import gate_of
 from queuectl.rules.rates import after_start, allowed
+from queuectl.store.counters import Counters
 from queuectl.store.database import Database, Row
 from queuectl.store.flows import Flows
 from queuectl.store.listing import ANY_JOB, LAST_CHARACTER, JobFilter, matching, newest
 from queuectl.store.minutes import Minutes
+from queuectl.store.orders import last_changed, oldest
 from queuectl.store.rows import damaged, readable
 
 QUARANTINED_FROM = 2
@@ -44,6 +46,7 @@ class Jobs:
         self._db = database
         self._flows = Flows(database)
         self._minutes = Minutes(database)
+        self._counters = Counters(database)
 
     def enqueue(self, new: NewJob, *, now: int) -> Job | None:
         """Nothing → `new.state`. None when a job with the same key exists already."""
@@ -99,6 +102,31 @@ class Jobs:
     def list(self, wanted: JobFilter = ANY_JOB, *, limit: int = 100) -> list[Job]:
         """Return jobs, newest first."""
         return readable(self._db, newest(self._db, wanted, limit=limit), _job)
+
+    def oldest(
+        self,
+        *,
+        states: Collection[JobState] | None = None,
+        spec: str | None = None,
+        queue: str | None = None,
+        after_id: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Job]:
+        """Return jobs, oldest first; of a spec or of a queue, not of both."""
+        rows = oldest(self._db, states=states, spec=spec, queue=queue, after_id=after_id, limit=limit)
+        return readable(self._db, rows, _job)
+
+    def last_changed(
+        self,
+        *,
+        states: Collection[JobState] | None = None,
+        since: int | None = None,
+        before: tuple[int, int] | None = None,
+        limit: int = 100,
+    ) -> Sequence[Job]:
+        """Return jobs, those that changed last first; `before` is the instant and id of the last one seen."""
+        rows = last_changed(self._db, states=states, since=since, before=before, limit=limit)
+        return readable(self._db, rows, _job)
 
     def matching(
         self, wanted: JobFilter, text: str | None, *, limit: int, most: int
@@ -240,6 +268,7 @@ class Jobs:
                 )
                 for attempt in ended:
                     self._minutes.note(end.outcome, attempt["duration_ms"], now=now)
+                    self._counters.note(job, end.outcome, took_ms=attempt["duration_ms"], now=now)
         return bool(held)
 
     def bury(self, job_id: int, *, reason: str, now: int) -> None:

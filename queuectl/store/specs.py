@@ -68,6 +68,10 @@ class Specs:
         """Return the specs by name; with `pruned` also those that are gone."""
         return self._read(self._db.run("all_specs" if pruned else "specs"))
 
+    def names(self) -> Sequence[str]:
+        """Return the names of all specs but the pruned ones."""
+        return [row["name"] for row in self._db.run("spec_names")]
+
     def after(self, name: str, *, limit: int) -> builtins.list[StoredSpec]:
         """Return the specs behind one by name, without the pruned ones."""
         return self._read(self._db.run("specs_after", after=name, limit=limit))
@@ -83,9 +87,7 @@ class Specs:
         """Return how many specs there are."""
         return SpecCounts(**self._db.run("count_specs")[0])
 
-    def versions(
-        self, name: str, *, newest: int | None = None, limit: int
-    ) -> builtins.list[SpecVersion]:
+    def versions(self, name: str, *, newest: int | None = None, limit: int) -> builtins.list[SpecVersion]:
         """Return versions of a spec, pruned or not: from `newest` down, else all."""
         rows = self._db.run("versions_of_spec", spec=name, newest=newest or _LAST, limit=limit)
         return [_version(name, row) for row in rows]
@@ -287,7 +289,9 @@ def _version(name: str, row: Row) -> SpecVersion:
     except StoreInvalidError:
         spec = None
     dirty = _boolean(row["git_dirty"])
-    return SpecVersion(**{name: value for name, value in row.items() if name != "body"} | {"git_dirty": dirty, "spec": spec})
+    return SpecVersion(
+        **{name: value for name, value in row.items() if name != "body"} | {"git_dirty": dirty, "spec": spec}
+    )
 
 
 def _pattern(text: str) -> str:

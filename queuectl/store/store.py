@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from queuectl.store.attempts import Attempts
+from queuectl.store.counters import Counters
 from queuectl.store.database import Database
 from queuectl.store.fires import Fires
 from queuectl.store.flows import Flows
@@ -36,6 +37,7 @@ class Store:
         self.gates = Gates(database, self.jobs)
         self.history = History(database)
         self.minutes = Minutes(database)
+        self.counters = Counters(database)
         self.specs = Specs(database)
         self.fires = Fires(database)
         self.workers = Workers(database)

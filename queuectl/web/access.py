@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 
 from itsdangerous import BadSignature, TimestampSigner
+from starlette.requests import cookie_parser
 
 from queuectl.web.site import Site
 from queuectl.web.tokens import Role, Tokens
 
-COOKIE = "queuectl"
 SESSION_S = 30 * 24 * 3600
 """How long a browser stays logged in."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -23,7 +23,8 @@ def role_of(headers: Mapping[str, str], site: Site) -> Role | None:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return site.tokens.role_of(token.strip())
-    return _role_of_session(_cookie(headers), site.tokens)
+    cookies = cookie_parser(headers.get("cookie", ""))
+    return _role_of_session(cookies.get(cookie_name(site), ""), site.tokens)
 
 
 def session_cookie(role: Role, site: Site, *, secure: bool) -> str:
@@ -36,6 +37,12 @@ def session_cookie(role: Role, site: Site, *, secure: bool) -> str:
 def no_session_cookie(site: Site) -> str:
     """Return the Set-Cookie header that logs a browser out."""
     return _set_cookie("", site, secure=False, max_age=0)
+
+
+def cookie_name(site: Site) -> str:
+    """Return what the cookie is called. Each queue has its own: browsers keep those of all ports together."""
+    known = "" if site.tokens is None else f"{site.tokens.full}:{site.tokens.read}"
+    return f"queuectl-{hashlib.sha256(known.encode()).hexdigest()[:12]}"
 
 
 def is_bearer(headers: Mapping[str, str]) -> bool:
@@ -55,14 +62,6 @@ def is_from_here(headers: Mapping[str, str]) -> bool:
     return origin is not None and origin.partition("://")[2].lower() == headers.get("host", "").lower()
 
 
-def _cookie(headers: Mapping[str, str]) -> str:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
-
-
 def _role_of_session(value: str, tokens: Tokens) -> Role | None:
     try:
         role = _signer(tokens).unsign(value, max_age=SESSION_S)
@@ -73,16 +72,18 @@ def _role_of_session(value: str, tokens: Tokens) -> Role | None:
 
 def _signer(tokens: Tokens) -> TimestampSigner:
     """Signs with the tokens themselves: new ones end all sessions."""
-    return TimestampSigner(f"{tokens.full}:{tokens.read}", salt="queuectl session", digest_method=_sha256)
-
-
-def _sha256(data: bytes = b"") -> object:
-    import hashlib  # noqa: PLC0415
-
-    return hashlib.sha256(data)
+    return TimestampSigner(
+        f"{tokens.full}:{tokens.read}", salt="queuectl session", digest_method=hashlib.sha256
+    )
 
 
 def _set_cookie(value: str, site: Site, *, secure: bool, max_age: int) -> str:
     path = f"{site.base_path}/" if site.base_path else "/"
-    parts = [f"{COOKIE}={value}", f"Path={path}", f"Max-Age={max_age}", "HttpOnly", "SameSite=Strict"]
+    parts = [
+        f"{cookie_name(site)}={value}",
+        f"Path={path}",
+        f"Max-Age={max_age}",
+        "HttpOnly",
+        "SameSite=Strict",
+    ]
     return "; ".join([*parts, "Secure"] if secure else parts)

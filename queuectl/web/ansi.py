@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from queuectl.rules.visible import HIDDEN, visible
 
 _NUMBERS = "[0-?]{0,128}"
-_STRING = "[^\x07\x1b\x9c]{0,2048}"  # ends at the next escape, so that what never ends is looked at once
+_STRING = "[^\x00-\x1f\x7f-\x9f]{0,2048}"  # no other escape, nor a line: what never ends is looked at once
 _TOKEN = re.compile(
     rf"(?:\x1b\[|\x9b)(?P<numbers>{_NUMBERS})[ -/]{{0,8}}(?P<final>[@-~])"  # CSI
     rf"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f]){_STRING}(?:\x07|\x1b\\|\x9c)"  # titles, links and the like

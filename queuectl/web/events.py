@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
-from queuectl.web.live import Changes
+from queuectl.web.live import Changes, TooManyWatchersError
 
 router = APIRouter()
 
@@ -29,5 +30,6 @@ async def live(request: Request) -> EventStream:
 async def changed(changes: Changes) -> AsyncIterator[str]:
     """Yield the lines of a stream that says `changed`."""
     yield "retry: 1000\n\n"
-    async for is_new in changes.watch():
-        yield "event: changed\ndata:\n\n" if is_new else ":\n\n"
+    with suppress(TooManyWatchersError):  # it came at the same time as others, and asks again
+        async for is_new in changes.watch():
+            yield "event: changed\ndata:\n\n" if is_new else ":\n\n"

@@ -32,6 +32,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _without_port(host: str) -> str:
+    """Return the name or address of `name:8080`, `[::1]:8080`."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]

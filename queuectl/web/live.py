@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -75,21 +75,43 @@ class Changes:
             changed.set()
 
     async def _look(self) -> None:
-        """Ask SQLite whether another connection has written: it reads one number of the shared memory."""
-        version: Callable[[], object] | None = None
-        last: object = None
+        """Ask whether another connection has written; that there is no queue any more, or another one, is news too."""
+        version = _Version(self._database)
+        last = version.now()
         while self._watchers and not self._closed:
-            try:
-                version = version or _version_of(self._database)
-                now = version()
-            except apsw.Error:  # moved away, or busy for once
-                version, now = None, object()
-            if last is not None and now != last:
+            await asyncio.sleep(POLL_S)
+            now = version.now()
+            if now != last:
                 self._tell()
             last = now
-            await asyncio.sleep(POLL_S)
+        version.forget()
 
 
-def _version_of(database: Path) -> Callable[[], object]:
-    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
-    return lambda: connection.pragma("data_version")
+class _Version:
+    """Reads a number of SQLite that is another one after each commit: it stands in the shared memory."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._connection: apsw.Connection | None = None
+        self._file: tuple[int, int] | None = None
+
+    def now(self) -> object:
+        """Return what is the same as long as nothing changes; None where there is no queue, or it can't be read."""
+        try:
+            found = self._database.stat()
+            file = (found.st_dev, found.st_ino)
+            if file != self._file:  # moved away, and maybe another one put in its place
+                self.forget()
+            if self._connection is None:
+                self._connection = apsw.Connection(str(self._database), flags=apsw.SQLITE_OPEN_READONLY)
+                self._file = file
+            return file, self._connection.pragma("data_version")
+        except (OSError, apsw.Error):
+            self.forget()
+            return None
+
+    def forget(self) -> None:
+        """Close what is open."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._file = None

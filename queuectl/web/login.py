@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import deque
 from http import HTTPStatus
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope
 
-from queuectl.web.access import session_cookie
+from queuectl.web.access import no_session_cookie, session_cookie
+from queuectl.web.plain import plain_page, told, wants_page
 from queuectl.web.problems import problem
 from queuectl.web.site import Site
 
-_FOLDER = Path(__file__).parent / "static"
 _WRONG_A_MINUTE = 20
 
 
@@ -39,7 +38,11 @@ class Failures:
 
 async def log_in(scope: Scope, receive: Receive, site: Site, failures: Failures) -> Response:
     """Exchange the token of a form for a cookie. A right one always works, however many were wrong."""
-    form = await Request(scope, receive).form(max_files=0, max_fields=10)
+    headers = Headers(scope=scope)
+    try:
+        form = await Request(scope, receive).form(max_files=0, max_fields=10)
+    except (ClientDisconnect, HTTPException, MultiPartException):
+        return told(headers, HTTPStatus.BAD_REQUEST, "this is no form with a token")
     token, there = form.get("token"), form.get("next")
     role = site.tokens.role_of(token) if site.tokens and isinstance(token, str) else None
     if role is not None:
@@ -47,14 +50,21 @@ async def log_in(scope: Scope, receive: Receive, site: Site, failures: Failures)
         away.headers["set-cookie"] = session_cookie(role, site, secure=scope.get("scheme") == "https")
         return away
     if not failures.may_try(site.seconds()):
-        return problem(HTTPStatus.TOO_MANY_REQUESTS, "too many wrong tokens; wait a minute")
+        return told(headers, HTTPStatus.TOO_MANY_REQUESTS, "too many wrong tokens; wait a minute")
     failures.note(site.seconds())
     return _page(site, there=local(there, site), message="This is not the token of this dashboard.")
 
 
+def log_out(site: Site) -> Response:
+    """Let a browser forget its cookie."""
+    away = RedirectResponse(f"{site.base_path}/", HTTPStatus.SEE_OTHER)
+    away.headers["set-cookie"] = no_session_cookie(site)
+    return away
+
+
 def login_page(scope: Scope, headers: Headers, site: Site) -> Response:
     """Return what who shows no token is told: people a page to give one, programs a problem."""
-    if scope["method"] in {"GET", "HEAD"} and "text/html" in headers.get("accept", ""):
+    if scope["method"] in {"GET", "HEAD"} and wants_page(headers):
         query = scope.get("query_string", b"").decode("latin-1")
         return _page(site, there=local(scope["path"] + (f"?{query}" if query else ""), site))
     answer = problem(HTTPStatus.UNAUTHORIZED, "a token is needed: Authorization: Bearer TOKEN")
@@ -74,29 +84,10 @@ def local(path: object, site: Site) -> str:
 
 
 def _page(site: Site, *, there: str, message: str = "") -> Response:
-    """One page that needs nothing else, as nothing else is to be had without a token."""
-    from html import escape  # noqa: PLC0415
-
-    style, script = _read("login.css"), _read("login.js")
-    html = _read("login.html")
-    for name, text in {
-        "STYLE": style,
-        "SCRIPT": script,
-        "ACTION": escape(f"{site.base_path}/login"),
-        "NEXT": escape(there),
-        "MESSAGE": escape(message),
-    }.items():
-        html = html.replace(f"%{name}%", text)
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; form-action 'self';"
-        " base-uri 'none'; frame-ancestors 'none'"
+    return plain_page(
+        "login.html",
+        HTTPStatus.UNAUTHORIZED,
+        ACTION=f"{site.base_path}/login",
+        NEXT=there,
+        MESSAGE=message,
     )
-    return HTMLResponse(html, HTTPStatus.UNAUTHORIZED, headers={"content-security-policy": policy})
-
-
-def _read(name: str) -> str:
-    return (_FOLDER / name).read_text()
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
+from urllib.parse import quote
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -17,26 +22,35 @@ from queuectl.web.site import Site
 
 GRACE_S = 1
 """How long open answers may take when the server is told to stop; streams end at once."""
-HEADERS_S = 10
-"""How long a client may take to say what it wants."""
+REQUEST_S = 20
+"""How long a client may take to say what it wants: a request with all of its body."""
+LINGER_S = 2
+"""How long the rest of a body is thrown away for whoever was answered before the end of it."""
 IDLE_S = 30
 MOST_CONNECTIONS = 500
+"""Those of people and programs together; who comes then is hung up on."""
+_FILES = 2048
+"""What this process may have open, where the system allows it: connections, and a queue for each that is answered."""
 _BACKLOG = 128
+_HERE = "127.0.0.1,::1,::ffff:127.0.0.1"
+"""Whose X-Forwarded headers are believed: a reverse proxy on this machine."""
 
 
 def serve(site: Site, listener: socket.socket, *, lifeline: int | None = None) -> None:
     """Answer requests until SIGINT or SIGTERM, or until the `lifeline` ends: a pipe that somebody holds open."""
+    _allow_files()
     config = uvicorn.Config(
         create_app(site),
         http=_Impatient,
         ws="none",
         lifespan="on",
         log_config=None,
+        log_level="error",  # else strangers could fill the log with what is wrong with their requests
         access_log=False,
         server_header=False,
         date_header=True,
         proxy_headers=True,
-        forwarded_allow_ips="127.0.0.1,::1",
+        forwarded_allow_ips=_HERE,
         timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=GRACE_S,
         limit_concurrency=MOST_CONNECTIONS,
@@ -59,23 +73,47 @@ def listen(host: str, port: int, *, is_open: bool = False) -> socket.socket:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
         listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        raise UsageError(
-            f"can't listen on {host}:{port}: {error.strerror}; take another --port or --host"
-        ) from None
+        with _closed_unless_kept(listener):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+    except (OSError, UnicodeError) as error:  # such as a name that is none
+        why = error.strerror if isinstance(error, OSError) else "that is no name of a host"
+        raise UsageError(f"can't listen on {at(host, port)}: {why}; take another --port or --host") from None
     return listener
 
 
 def links(site: Site, host: str, port: int) -> list[str]:
     """Return what to click: the token stands behind a #, so that browsers don't send it on."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    at = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}{site.base_path}/"
+    home = f"http://{at(shown, port)}{site.base_path}/"
     if site.tokens is None:
-        return [at]
-    return [f"{at}#token={site.tokens.full}", f"{at}#token={site.tokens.read}  (only to look)"]
+        return [home]
+    full, read = (quote(token, safe="") for token in (site.tokens.full, site.tokens.read))
+    return [f"{home}#token={full}", f"{home}#token={read}  (only to look)"]
+
+
+def at(host: str, port: int) -> str:
+    """Return a place as an address has it: `[::1]:8080`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@contextmanager
+def _closed_unless_kept(listener: socket.socket) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        listener.close()
+        raise
+
+
+def _allow_files() -> None:
+    """Have more files open where a shell allows few, as on macOS."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Server(uvicorn.Server):
@@ -101,7 +139,6 @@ class _Server(uvicorn.Server):
         self.config.app.state.changes.close()  # type: ignore[union-attr]
         await super().shutdown(sockets)
 
-
     def _hear(self, lifeline: int) -> None:
         if not os.read(lifeline, 4096):
             asyncio.get_running_loop().remove_reader(lifeline)
@@ -109,12 +146,47 @@ class _Server(uvicorn.Server):
 
 
 class _Impatient(H11Protocol):
-    """Hangs up on clients that don't get to the point (slowloris)."""
+    """Hangs up on clients that don't get to the point (slowloris), and on those that are too many."""
+
+    _late: asyncio.TimerHandle | None = None
+    """Hangs up on a request that isn't there as a whole in time."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(HEADERS_S, self._hang_up)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+        else:
+            self._hurry(REQUEST_S)
 
-    def _hang_up(self) -> None:
-        if getattr(self, "cycle", None) is None and not self.transport.is_closing():
-            self.transport.close()
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._look_at_time()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY:
+            self._calm()
+            self._hurry(LINGER_S)
+        else:
+            self._look_at_time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._calm()
+        super().connection_lost(exc)
+
+    def _look_at_time(self) -> None:
+        """A request has its time from its first byte to its last one."""
+        state = self.conn.their_state
+        if state is h11.SEND_BODY or (state is h11.IDLE and self.conn.trailing_data[0]):
+            self._hurry(REQUEST_S)
+        else:
+            self._calm()
+
+    def _hurry(self, seconds: float) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(seconds, self.transport.abort)
+
+    def _calm(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None

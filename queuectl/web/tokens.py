@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hmac
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -15,6 +16,8 @@ from queuectl.model.errors import StoreUnavailableError
 from queuectl.store.newborn import write_new
 
 Role = Literal["full", "read"]
+Token = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{16,200}\Z")]
+"""What fits into a header, and nobody guesses."""
 _BYTES = 32
 _LONGEST = 4096
 """Bytes of a file that may be one of tokens."""
@@ -23,8 +26,8 @@ _LONGEST = 4096
 class Tokens(msgspec.Struct, frozen=True):
     """Who holds one of these may come in."""
 
-    full: str
-    read: str
+    full: Token
+    read: Token
 
     def role_of(self, token: str) -> Role | None:
         """Return what a token allows. Takes as long for any that is wrong."""
@@ -50,11 +53,12 @@ def tokens_of(database: Path) -> Tokens:
             _make(path)
         return _read(path)
     except OSError as error:
+        what = "a symbolic link" if error.errno == errno.ELOOP else error.strerror
+        raise StoreUnavailableError(f"{path}: {what}; the dashboard keeps its tokens there") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise StoreUnavailableError(
-            f"{path}: {error.strerror}; the dashboard keeps its tokens there"
+            f"{path} holds no two tokens of 16 characters or more; delete it, and new ones are made"
         ) from None
-    except msgspec.MsgspecError:
-        raise StoreUnavailableError(f"{path} holds no tokens; delete it, and new ones are made") from None
 
 
 def _make(path: Path) -> None:

@@ -207,6 +207,9 @@ def test_queues(cli: Cli, ran: Path):
     assert cli("queue", "pause", "mail").out == "queue mail is paused\n"
     assert cli("queue", "pause", "mail").out == "queue mail is paused already\n"
     assert " by " in cli("queue", "list").out
+    assert cli("queue", "pause", "mail", "--reason", "the server moves").code == 0
+    assert ": the server moves" in cli("queue", "list").out
+    assert cli("queue", "list", "-o", "json").json[1]["pause_reason"] == "the server moves"
     assert cli("queue", "resume", "mail").out == "queue mail is open\n"
     assert cli("queue", "clear", "mail", "--yes").out == "queue mail: 1 job cancelled\n"
     assert cli("queue", "clear", "--yes").out == "queue default: 0 jobs cancelled\n"

@@ -12,7 +12,7 @@ from tests.command import Queuectl
 from tests.faults.pace import HEARTBEAT_S, KILL_AFTER_S, LEASE_S
 from tests.faults.rows import ROWS
 
-_ROW = re.compile(r"test_([a-i]\d\d)_")
+_ROW = re.compile(r"test_([a-j]\d\d)_")
 
 
 @pytest.fixture

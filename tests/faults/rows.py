@@ -1,4 +1,4 @@
-"""The rows of the fault catalogue, sections A to I: what is provoked, in a few words."""
+"""The rows of the fault catalogue, sections A to J: what is provoked, in a few words."""
 
 from __future__ import annotations
 
@@ -149,4 +149,22 @@ ROWS = {
     "I08": "Ctrl-C in every command",
     "I09": "unknown id/name",
     "I10": "two users, same DB",
+    "J01": "start dashboard with defaults",
+    "J02": "every route (HTML, JSON, SSE, logs, metrics, static) without token",
+    "J03": "Host: evil.example",
+    "J04": "POST with foreign Origin / no CSRF token; state change by GET",
+    "J05": 'name/command/output/error = <img src=x onerror=…>, "><svg onload=…>, javascript:',
+    "J06": "/logs/..%2f..%2fetc/passwd, id ..",
+    "J07": "wrong token timing",
+    "J08": "token in URL, cookie flags",
+    "J09": 'spec args: ["; rm -rf /"], templated env in command',
+    "J10": "ls -l after first start with umask 000",
+    "J11": "secret in env:; grep DB, logs, list -o json, dashboard, ps aux",
+    "J12": "worker's own secrets (QUEUECTL_TOKEN, PG password) in a job's env",
+    "J13": "attacker pre-creates symlink for pid/log/tmp in /tmp",
+    "J14": "jobs.d or DB dir writable by others",
+    "J15": "YAML/JSON request bodies 1 GB, slowloris, 10k SSE clients",
+    "J16": "malformed ids/JSON/protocol to dashboard",
+    "J17": "ANSI/newline in job name/error in list, run log",
+    "J18": "spreadsheet/CSV export =cmd() if any",
 }

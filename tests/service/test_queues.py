@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from queuectl.model.errors import UnknownError, UsageError
 from queuectl.model.states import WAITING, JobState
@@ -28,6 +29,20 @@ def test_pause_and_resume_say_whether_they_changed_anything(ctx: Context, bench:
     assert queues.resume(ctx, "mail") == QueueChange(name="mail", changed=True, known=True)
     assert queues.resume(ctx, "mail") == QueueChange(name="mail", changed=False, known=True)
     assert len(bench.claim()) == 1
+
+
+def test_a_reason_may_be_given_anew(ctx: Context, bench: Bench) -> None:
+    assert queues.pause(ctx, "mail", reason="it is slow").changed
+    assert not queues.pause(ctx, "mail").changed
+    queues.pause(replace(ctx, who="bob@mill"), "mail", reason="it is broken")
+    (queue,) = queues.list_queues(ctx)
+    assert (queue.paused_at, queue.paused_by, queue.pause_reason) == (NOON, "ada@mill", "it is broken")
+    queues.resume(ctx, "mail")
+    queues.pause(ctx, "mail")
+    assert queues.list_queues(ctx)[0].pause_reason is None
+    for wrong in ("x" * 1001, "\udce4", "\0"):
+        with pytest.raises(UsageError, match="reason: "):
+            queues.pause(ctx, "mail", reason=wrong)
 
 
 def test_a_queue_that_no_job_named_may_be_paused_but_is_said_to_be_new(ctx: Context, bench: Bench) -> None:

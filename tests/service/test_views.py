@@ -354,7 +354,7 @@ def test_workers_queues_and_settings(ctx: Context, bench: Bench) -> None:
     ctx.store.workers.pause(None, now=NOON)
     ctx.store.workers.stop(None, mode="now")
     bench.enqueue(queue="mail")
-    queues.pause(ctx, "mail")
+    queues.pause(ctx, "mail", reason="the server moves")
 
     (worker,) = map(views.worker_view, workers.list_workers(ctx))
     (queue,) = map(views.queue_view, queues.list_queues(ctx))
@@ -367,6 +367,7 @@ def test_workers_queues_and_settings(ctx: Context, bench: Bench) -> None:
         "paused": True,
         "paused_at": "2026-06-01T12:00:00Z",
         "paused_by": "ada@mill",
+        "pause_reason": "the server moves",
         "running_limit": None,
         "rate": None,
     }

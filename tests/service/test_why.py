@@ -58,6 +58,8 @@ class TestPending:
     def test_its_queue_is_paused(self, ctx: Context) -> None:
         queues.pause(ctx, "mail")
         assert says(ctx, "1") == ("queue mail was paused by ada@mill", "queuectl queue resume mail")
+        queues.pause(ctx, "mail", reason="the server moves")
+        assert says(ctx, "1")[0] == "queue mail was paused by ada@mill: the server moves"
 
     def test_its_queue_is_limited(self, ctx: Context) -> None:
         worker(ctx)

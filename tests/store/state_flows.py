@@ -124,3 +124,4 @@ class FlowsModel:
         for job_id in {need.job for need in self.needs}:
             if self._waits(job_id) and not self.unmet(job_id):
                 self.model.let_go(job_id, now)
+                self.model.set(job_id, now, run_at=max(self.model.jobs[job_id].run_at, now))

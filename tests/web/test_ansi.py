@@ -54,6 +54,7 @@ def text_of(html: str) -> str:
         ("\u202egnp.exe\u200b", r"\u202egnp.exe\u200b"),
         ("\x1b", r"\e"),
         ("\x1b]never ends", r"\e]never ends"),
+        ("\x1b]0;title\nnext line\x07", "\\e]0;title\nnext line\\x07"),
         ("\x1b[99999999999999999999mx", "x"),
     ],
 )

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from queuectl.model.states import JobState
+from queuectl.model.fire import Fire
+from queuectl.model.states import FireOutcome, JobState
 from queuectl.service.context import Context
 from queuectl.service.jobs import find
 from queuectl.web.site import Site
@@ -187,6 +188,26 @@ class TestLists:
         found = pages(client, f"{API}/specs?limit=1&label=n%3D1")
         assert [[spec["name"] for spec in answer.json()] for answer in found] == [["s1"], ["s3"]]
 
+    def test_pages_of_the_ledger_of_a_spec(self, client: httpx.Client, ctx: Context, nightly: str) -> None:
+        for due_at in range(1000, 6000, 1000):
+            for spec in (nightly, "other"):
+                ctx.store.fires.record(Fire(spec=spec, due_at=due_at, outcome=FireOutcome.MISSED))
+        found = pages(client, f"{API}/fires?limit=2&spec={nightly}")
+        seen = [[fire["due_at"][17:19] for fire in answer.json()] for answer in found]
+        assert seen == [["05", "04"], ["03", "02"], ["01"]]
+        assert "link" not in client.get(f"{API}/fires?limit=2").headers
+        assert "name the spec" in problem(client.get(f"{API}/fires/coming?from=2099-01-01"), 422)
+
+    def test_the_soonest_of_many(self, client: httpx.Client, ctx: Context, tmp_path: Path) -> None:
+        files = {
+            f"s{n}.yaml": f"command: x\nschedule: '{n} * * * *'\npaused: {n % 2 == 0}\n".lower()
+            for n in range(9)
+        }
+        apply_files(ctx, tmp_path / "jobs.d", files)
+        everything = client.get(f"{API}/fires/coming?count=2").json()
+        assert {fire["spec"] for fire in everything} == {"s1", "s3", "s5", "s7"}
+        assert client.get(f"{API}/fires/coming?count=2&limit=3").json() == everything[:3]
+
     def test_a_link_leads_through_a_proxy(self, site: Site, bench: Bench) -> None:
         from msgspec.structs import replace
 
@@ -328,6 +349,61 @@ class TestQueues:
         assert client.post(f"{API}/queues/mail/resume").json()["paused"] is False
         assert "did you mean 'mail'" in problem(client.post(f"{API}/queues/mial/resume"), 404)
         problem(client.post(f"{API}/queues/%20/pause"), 422)
+
+
+ODD = [
+    rb'"\ud800"',
+    rb'"a\u0000b"',
+    b"NaN",
+    b"1e999",
+    b"-Infinity",
+    b"9" * 5000,
+    b'{"a":' * 100_000,
+    b"\xff",
+    b"[1",
+]
+
+
+class TestOddities:
+    """What JSON, HTTP or Python can say and a queue can't hold."""
+
+    @pytest.mark.parametrize("odd", ODD, ids=[odd[:8].decode("latin-1") for odd in ODD])
+    def test_nowhere_in_a_body(self, client: httpx.Client, bench: Bench, nightly: str, odd: bytes) -> None:
+        bench.enqueue()
+        headers = {"content-type": "application/json"}
+        for path, field in [
+            ("jobs", b"command"), ("jobs/1/cancel", b"reason"), ("queues/default/pause", b"reason"),
+            (f"specs/{nightly}/pause", b"reason"), (f"specs/{nightly}/trigger", b"at"), ("dead-letters/retry", b"spec"),
+            ("dead-letters/retry", b"queue"), (f"specs/{nightly}/trigger", b'params": {"DAY'),
+        ]:  # fmt: skip
+            ends = b"}}" if b"{" in field else b"}"
+            answer = client.post(
+                f"{API}/{path}", content=b'{"%s": %s%s' % (field, odd, ends), headers=headers
+            )
+            assert answer.status_code in {400, 422}, (path, answer.text)
+            assert answer.headers["content-type"] == PROBLEM
+        assert [job["state"] for job in client.get(f"{API}/jobs").json()] == ["pending"]
+
+    @pytest.mark.parametrize("key", [rb"\ud800", rb"\u0000"])
+    def test_nor_as_a_key(self, client: httpx.Client, nightly: str, key: bytes) -> None:
+        headers = {"content-type": "application/json"}
+        for path, body in (("jobs", b'{"%s": 1}'), (f"specs/{nightly}/trigger", b'{"params": {"%s": 1}}')):
+            problem(client.post(f"{API}/{path}", content=body % key, headers=headers), 422)
+
+    def test_nor_in_a_query_or_header(self, client: httpx.Client, nightly: str) -> None:
+        for query in (
+            "jobs?queue=%ED%A0%80",
+            "jobs?label=a%3D%ED%A0%80",
+            "specs?cursor=%00",
+            "specs?source=%FF",
+        ):
+            assert client.get(f"{API}/{query}").status_code == 200
+        for key in (b"\xed\xa0\x80", b"\x80", b"x" * 300):
+            headers = {b"idempotency-key": key}
+            assert client.post(f"{API}/jobs", json={"command": "x"}, headers=headers).status_code in {
+                201,
+                422,
+            }
 
 
 class TestAccess:

@@ -88,6 +88,11 @@ LOOKS: list[tuple[str, list[str], Any]] = [
     ("fires", ["fires"], list[schemas.Fire]),
     ("fires?spec=nightly&since=1d", ["fires", "nightly", "--since", "1d"], list[schemas.Fire]),
     ("fires/coming?count=3", ["next", "--count", "3"], list[schemas.ComingFire]),
+    (
+        "fires/coming?spec=nightly&from=2099-01-01",
+        ["next", "--spec", "nightly", "--from", "2099-01-01"],
+        list[schemas.ComingFire],
+    ),
     ("workers", ["worker", "list"], list[schemas.Worker]),
     ("queues", ["queue", "list"], list[schemas.Queue]),
     ("status", ["status"], schemas.Status),

@@ -139,3 +139,25 @@ def test_a_raw_client_that_hangs_up_is_no_fault(server: Server, queuectl: Queuec
     assert server.stop() == 0
     log = (queuectl.folder / "dashboard.log").read_text()
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\0" * 100 + b"\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"POST /api/v1/jobs HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    ],
+    ids=range(6),
+)
+def test_what_is_no_http_is_refused_and_harms_nobody(server: Server, garbage: bytes) -> None:
+    url = httpx.URL(server.url)
+    with socket.create_connection((url.host, url.port or 80), timeout=10) as raw:
+        raw.sendall(garbage)
+        assert b" 4" in raw.recv(1000)[:14]
+    with server.client() as client:
+        assert client.get(f"{API}/status").status_code == 200
+    assert "Traceback" not in server.stderr()

@@ -8,8 +8,6 @@ from html import unescape
 
 import httpx
 import pytest
-from tests.store.conftest import Bench
-from tests.web.conftest import Server
 
 from queuectl.engine.output import Gap
 from queuectl.model.job import Job, Said
@@ -20,6 +18,8 @@ from queuectl.service.context import Context
 from queuectl.service.log_windows import window_after, window_before
 from queuectl.service.logs import find_attempt
 from queuectl.web import following
+from tests.store.conftest import Bench
+from tests.web.conftest import Server
 
 EVIL = "<img src=x onerror=alert(1)>\"'&"
 
@@ -71,6 +71,29 @@ class TestJobs:
 
         assert seen == made[::-1]
 
+    @pytest.mark.parametrize("sort", ["newest", "oldest", "changed"])
+    @pytest.mark.parametrize("state", ["", "pending", "processing"])
+    def test_every_order_has_all_of_them_once(
+        self, client: httpx.Client, bench: Bench, sort: str, state: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            job_search.search, "__kwdefaults__", job_search.search.__kwdefaults__ | {"limit": 3}
+        )
+        made = [bench.enqueue(now=now).id for now in (5, 5, 5, 5, 5, 9, 9, 1, 1, 1, 1)]
+        bench.claim(5, now=9)
+
+        seen = [job for html in pages(client, f"?sort={sort}&state={state}") for job in ids(html)]
+
+        jobs = [job for job in bench.store.jobs.list() if state in {"", job.state}]
+        assert len(jobs) == (11 if not state else 5 if state == "processing" else 6)
+        by = {
+            "newest": lambda job: -job.id,
+            "oldest": lambda job: job.id,
+            "changed": lambda job: (-job.updated_at, -job.id),
+        }
+        assert seen == [job.id for job in sorted(jobs, key=by[sort])]
+        assert set(seen) <= set(made)
+
     @pytest.mark.parametrize("state", list(JobState))
     def test_each_state(self, client: httpx.Client, bench: Bench, state: JobState) -> None:
         jobs = {one: bench.in_state(one) for one in JobState}
@@ -97,7 +120,13 @@ class TestJobs:
             ("since=1970-01-01T00:00:03Z", [5]),
             ("since=1970-01-01T00:00:03Z&state=pending", []),
             ("since=1970-01-01T00:00:03Z&queue=default&text=disk", [5]),
-            ("before=3", [2, 1]),
+            ("behind=3", [2, 1]),
+            ("sort=oldest", [1, 2, 3, 4, 5, 6]),
+            ("sort=oldest&queue=default&state=pending", [1, 2, 3, 4]),
+            ("sort=oldest&spec=nightly", [4]),
+            ("sort=oldest&text=backup", [1]),
+            ("sort=changed", [5, 6, 4, 3, 2, 1]),
+            ("sort=changed&since=1970-01-01T00:00:03Z", [5]),
         ],
     )
     def test_filters(self, client: httpx.Client, bench: Bench, query: str, found: list[int]) -> None:
@@ -128,7 +157,9 @@ class TestJobs:
     def test_what_no_index_holds_is_looked_for_step_by_step(
         self, client: httpx.Client, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(job_search, "STEP", 10)
         monkeypatch.setattr(job_search, "LOOKED_THROUGH", 20)
+        monkeypatch.setattr(job_search, "PATIENCE_S", 60)
         needles = [bench.enqueue(command="needle").id, *(bench.enqueue().id for _ in range(64))][:1]
         needles.append(bench.enqueue(command="another needle").id)
 
@@ -144,7 +175,9 @@ class TestJobs:
             ("queue=nosuch", "there is no queue &#39;nosuch&#39; yet"),
         ],
     )
-    def test_what_can_not_be_filtered_by_is_said(self, client: httpx.Client, bench: Bench, query: str, said: str) -> None:
+    def test_what_can_not_be_filtered_by_is_said(
+        self, client: httpx.Client, bench: Bench, query: str, said: str
+    ) -> None:
         answer = client.get(f"/jobs?{query}")
 
         assert answer.status_code == 200
@@ -158,7 +191,13 @@ class TestJobs:
         waits = bench.enqueue(command=EVIL)
         bench.store.jobs.cancel(waits.id, reason=f"{EVIL}\u202eexe.gnp", now=1)
 
-        for path in ("/jobs", f"/jobs/{job.id}", f"/jobs/{waits.id}", f"/jobs/{job.id}/log", f"/jobs?text={EVIL}"):
+        for path in (
+            "/jobs",
+            f"/jobs/{job.id}",
+            f"/jobs/{waits.id}",
+            f"/jobs/{job.id}/log",
+            f"/jobs?text={EVIL}",
+        ):
             html = client.get(path).text
             assert "<img" not in html
             assert "\u202e" not in html
@@ -178,7 +217,9 @@ class TestSelected:
         assert found
         return f"{found[1]}: {unescape(found[2])}"
 
-    def test_cancels_what_is_not_over_and_says_why_not_the_others(self, client: httpx.Client, bench: Bench) -> None:
+    def test_cancels_what_is_not_over_and_says_why_not_the_others(
+        self, client: httpx.Client, bench: Bench
+    ) -> None:
         done, waits, other = ended(bench, b""), bench.enqueue(), bench.enqueue()
 
         answer = self.do(client, "cancel", done.id, waits.id, other.id, 999)
@@ -211,12 +252,17 @@ class TestSelected:
         answer = self.do(client, "delete", *some, sure="true")
 
         assert [job.id for job in bench.store.jobs.list()] == [waits.id]
-        assert self.notice(client, answer) == f"good: 2 jobs deleted, 1 not: job {waits.id} is pending; cancel it first"
+        assert (
+            self.notice(client, answer)
+            == f"good: 2 jobs deleted, 1 not: job {waits.id} is pending; cancel it first"
+        )
 
     def test_nothing_selected(self, client: httpx.Client, bench: Bench) -> None:
         assert self.notice(client, self.do(client, "delete")).startswith("bad: no job is selected")
 
-    def test_who_may_only_look_may_not(self, client: httpx.Client, reader: httpx.Client, bench: Bench) -> None:
+    def test_who_may_only_look_may_not(
+        self, client: httpx.Client, reader: httpx.Client, bench: Bench
+    ) -> None:
         job = bench.enqueue()
 
         assert self.do(reader, "cancel", job.id).status_code == 403
@@ -245,6 +291,15 @@ class TestJob:
 
     def test_says_why_it_does_not_run(self, client: httpx.Client, bench: Bench) -> None:
         assert "there is no worker" in client.get(f"/jobs/{bench.enqueue().id}").text
+
+    def test_jobs_that_a_reason_names_are_links(self, client: httpx.Client, bench: Bench) -> None:
+        job = bench.enqueue()
+        bench.store.jobs.cancel(job.id, reason="<b> not needed: job 7 has completed", now=1)
+
+        assert (
+            '&lt;b&gt; not needed: <a href="/jobs/7">job 7</a> has completed'
+            in client.get(f"/jobs/{job.id}").text
+        )
 
     def test_what_has_changed_in_its_spec(self, client: httpx.Client, bench: Bench) -> None:
         specs = bench.store.specs
@@ -292,7 +347,9 @@ class TestJob:
         assert answer.headers["location"] == "/jobs"
         assert bench.store.jobs.list() == []
 
-    @pytest.mark.parametrize("path", ["/jobs/9", "/jobs/9/log", "/jobs/9/log/raw", "/jobs/9/log/live?attempt=1"])
+    @pytest.mark.parametrize(
+        "path", ["/jobs/9", "/jobs/9/log", "/jobs/9/log/raw", "/jobs/9/log/live?attempt=1"]
+    )
     def test_a_job_that_is_not_there(self, client: httpx.Client, bench: Bench, path: str) -> None:
         bench.enqueue(key="9")
 
@@ -317,7 +374,9 @@ class TestLog:
     def test_colours_and_nothing_else(self, client: httpx.Client, bench: Bench) -> None:
         job = ended(bench, b"\x1b[1;32mok\x1b[0m <b>\n")
 
-        assert '<span class="ansi-bold ansi-green">ok</span> &lt;b&gt;' in client.get(f"/jobs/{job.id}/log").text
+        assert (
+            '<span class="ansi-bold ansi-green">ok</span> &lt;b&gt;' in client.get(f"/jobs/{job.id}/log").text
+        )
 
     def test_what_was_not_kept_is_shown(self, client: httpx.Client, bench: Bench) -> None:
         job = bench.processing(priority=1000)
@@ -346,7 +405,10 @@ class TestLog:
 
         assert b"".join(back[::-1]) == b"".join(forth) == whole
         assert all(piece.startswith(b"line ") and len(piece) <= 100_000 for piece in back)
-        assert b"".join(window_before(ctx, attempt, limit=100_000, lines=3).pieces) == whole[-3 * len(b"line 59999 of many\n"):]  # type: ignore[arg-type]
+        assert (
+            b"".join(window_before(ctx, attempt, limit=100_000, lines=3).pieces)
+            == whole[-3 * len(b"line 59999 of many\n") :]
+        )  # type: ignore[arg-type]
 
     def test_a_gap_is_shown_whole_wherever_a_page_begins(self, ctx: Context, bench: Bench) -> None:
         job = writing(ctx, bench, b"a\n" * 5)
@@ -363,7 +425,9 @@ class TestLog:
         assert window.start <= 4096
         assert b"".join(window.pieces[1:]) == b"z\n" * 100  # type: ignore[arg-type]
 
-    def test_the_page_has_a_bound_and_links_to_the_rest(self, ctx: Context, bench: Bench, client: httpx.Client) -> None:
+    def test_the_page_has_a_bound_and_links_to_the_rest(
+        self, ctx: Context, bench: Bench, client: httpx.Client
+    ) -> None:
         job = writing(ctx, bench, b"0123456789abcdef\n" * 100_000)
 
         html = client.get(f"/jobs/{job.id}/log").text
@@ -373,7 +437,9 @@ class TestLog:
         assert client.get(f"/jobs/{job.id}").text.count("0123456789abcdef") == 500
         assert client.get(f"/jobs/{job.id}/log?after=0").text.count("0123456789abcdef") > 10_000
 
-    def test_asked_for_again_it_is_left_to_the_script(self, ctx: Context, bench: Bench, client: httpx.Client) -> None:
+    def test_asked_for_again_it_is_left_to_the_script(
+        self, ctx: Context, bench: Bench, client: httpx.Client
+    ) -> None:
         job = writing(ctx, bench, b"hello\n")
 
         assert "hello" not in client.get(f"/jobs/{job.id}", headers={"x-live": "1"}).text
@@ -385,7 +451,10 @@ class TestLive:
     ) -> None:
         job = writing(ctx, bench, b"one\n")
 
-        with server.client() as client, client.stream("GET", f"jobs/{job.id}/log/live?attempt=1&after=0") as answer:
+        with (
+            server.client() as client,
+            client.stream("GET", f"jobs/{job.id}/log/live?attempt=1&after=0") as answer,
+        ):
             lines = answer.iter_lines()
             assert answer.headers["content-type"].startswith("text/event-stream")
             assert until(lines, "data:one")
@@ -417,7 +486,10 @@ class TestLive:
     def test_the_server_ends_it(self, server: Server, ctx: Context, bench: Bench) -> None:
         job = writing(ctx, bench, b"one\n")
 
-        with server.client() as client, client.stream("GET", f"jobs/{job.id}/log/live?attempt=1&after=0") as answer:
+        with (
+            server.client() as client,
+            client.stream("GET", f"jobs/{job.id}/log/live?attempt=1&after=0") as answer,
+        ):
             lines = answer.iter_lines()
             assert until(lines, "data:one")
             server.process.terminate()

@@ -17,6 +17,14 @@ from queuectl.service.run import RunOptions
 from queuectl.service.supervise import supervise
 
 
+def _address(
+    _context: click.Context, _parameter: click.Parameter, text: str | None
+) -> tuple[str, int] | None:
+    from queuectl.cli.dashboard import address  # noqa: PLC0415  loads what a dashboard needs
+
+    return None if text is None else address(text)
+
+
 @click.command(
     cls=Command,
     examples="""
@@ -29,7 +37,12 @@ from queuectl.service.supervise import supervise
 )
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=SPEC_PATH)
 @click.option("--watch", is_flag=True, help="Apply PATH again when its files change.")
-@click.option("--dashboard", metavar="[HOST:]PORT", help="Show a dashboard there for as long as it runs.")
+@click.option(
+    "--dashboard",
+    metavar="[HOST:]PORT",
+    callback=_address,
+    help="Show a dashboard there for as long as it runs.",
+)
 @run_options
 @database_option
 def command(
@@ -38,7 +51,7 @@ def command(
     slots: int,
     processes: int,
     watch: bool,
-    dashboard: str | None,
+    dashboard: tuple[str, int] | None,
     queues: tuple[str, ...],
     until_idle: bool,
     log_format: Literal["text", "json"],
@@ -55,7 +68,7 @@ def command(
         if dashboard is not None:
             from queuectl.cli.dashboard import dashboard_beside  # noqa: PLC0415  loads a web server
 
-            dashboard_beside(ctx, dashboard)
+            dashboard_beside(ctx, *dashboard)
         if paths:
             _apply(ctx, paths)
         with tally(wanted=until_idle and ctx.config.log_file is not None) as progress:

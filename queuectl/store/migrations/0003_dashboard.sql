@@ -11,3 +11,18 @@ CREATE TABLE minutes (
     failed INTEGER NOT NULL,
     PRIMARY KEY (at, power)
 ) WITHOUT ROWID;
+
+-- How many attempts have ended, ever, also of jobs that are forgotten: of each spec ('' for none), queue and outcome, by
+-- how long they took and waited before (ms: the bucket's end, and the sum).
+CREATE TABLE attempt_counts (
+    spec TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    took_le INTEGER NOT NULL,
+    waited_le INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    took_ms INTEGER NOT NULL,
+    waited_ms INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    PRIMARY KEY (spec, queue, outcome, took_le, waited_le)
+) WITHOUT ROWID;

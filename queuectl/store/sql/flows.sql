@@ -78,10 +78,11 @@ WHERE n.job_id = :id AND j.said IS NOT NULL ORDER BY n.id;
 UPDATE needs SET met = 1 WHERE needs_id = :id AND met = 0 AND ends IN (:state, 'finished') RETURNING job_id;
 
 -- name: release
--- blocked → pending, or scheduled where it isn't due: all that the job needs is met.
+-- blocked → pending, or scheduled where it isn't due: all that the job needs is met. It could not have run before.
 UPDATE jobs
 SET state = CASE WHEN run_at > :now THEN 'scheduled' WHEN gated = 1 THEN 'blocked' ELSE 'pending' END,
-    blocked_by = CASE WHEN run_at <= :now AND gated = 1 THEN 'gate' END, reason = NULL, updated_at = :now
+    blocked_by = CASE WHEN run_at <= :now AND gated = 1 THEN 'gate' END, reason = NULL, run_at = MAX(run_at, :now),
+    updated_at = :now
 WHERE state = 'blocked' AND blocked_by = 'needs' AND id IN (SELECT value FROM json_each(:ids))
   AND NOT EXISTS (SELECT 1 FROM needs n WHERE n.job_id = jobs.id AND n.met = 0)
 RETURNING id;

@@ -83,3 +83,40 @@ SELECT * FROM jobs WHERE key IS NOT NULL AND key >= :low AND key < :high ORDER B
 
 -- name: names_of_specs_between
 SELECT name FROM specs WHERE name >= :low AND name < :high ORDER BY name LIMIT :limit;
+
+-- name: oldest_jobs
+SELECT * FROM jobs WHERE id > :after_id ORDER BY id LIMIT :limit;
+
+-- name: oldest_of_kind
+-- Of a state other than processing.
+SELECT id FROM jobs
+WHERE state = :state AND queue = :queue AND id > :after_id AND state <> 'processing' ORDER BY id LIMIT :limit;
+
+-- name: oldest_processing
+-- They are few: "+" keeps the walk by id away.
+SELECT id FROM jobs
+WHERE state = :state AND state = 'processing' AND queue = :queue AND +id > :after_id ORDER BY +id LIMIT :limit;
+
+-- name: oldest_of_spec
+SELECT id FROM jobs WHERE spec = :spec AND state = :state AND id > :after_id ORDER BY id LIMIT :limit;
+
+-- name: last_changed_of_kind
+-- Of a state other than processing, before an instant.
+SELECT id, updated_at FROM jobs
+WHERE state = :state AND own_keep = :own_keep AND state <> 'processing' AND updated_at < :at AND updated_at >= :since
+ORDER BY updated_at DESC, id DESC LIMIT :limit;
+
+-- name: changed_then_of_kind
+-- At that instant: there may be many.
+SELECT id, updated_at FROM jobs
+WHERE state = :state AND own_keep = :own_keep AND state <> 'processing' AND updated_at = :at AND id < :before_id
+  AND updated_at >= :since
+ORDER BY id DESC LIMIT :limit;
+
+-- name: last_changed_processing
+SELECT id, updated_at FROM jobs
+WHERE state = 'processing' AND updated_at >= :since AND (updated_at < :at OR updated_at = :at AND +id < :before_id)
+ORDER BY updated_at DESC, +id DESC LIMIT :limit;
+
+-- name: jobs_with_ids
+SELECT * FROM jobs WHERE id IN (SELECT value FROM json_each(:ids));

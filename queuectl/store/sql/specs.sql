@@ -8,6 +8,9 @@ SELECT * FROM applies WHERE id = :id;
 -- name: specs
 SELECT * FROM specs WHERE pruned_at IS NULL ORDER BY name;
 
+-- name: spec_names
+SELECT name FROM specs WHERE pruned_at IS NULL ORDER BY name;
+
 -- name: specs_after
 SELECT * FROM specs WHERE name > :after AND pruned_at IS NULL ORDER BY name LIMIT :limit;
 

@@ -12,9 +12,11 @@ from starlette.responses import Response
 from queuectl.model.version import VERSION
 from queuectl.specs.enqueue import ONLY_IN_FILES
 from queuectl.specs.schema import schema
+from queuectl.web.access import cookie_name
 from queuectl.web.api.answering import Json
 from queuectl.web.api.schemas import Problem
 from queuectl.web.asking import site_of
+from queuectl.web.site import Site
 
 router = APIRouter()
 
@@ -31,7 +33,6 @@ _SECURITY = {
     "session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "queuectl",
         "description": "A browser that is logged in.",
     },
 }
@@ -43,11 +44,11 @@ def openapi(request: Request) -> Response:
     """Return the document."""
     app: FastAPI = request.app
     if app.openapi_schema is None:
-        app.openapi_schema = _document(app, site_of(request).base_path)
+        app.openapi_schema = _document(app, site_of(request))
     return Json(app.openapi_schema)
 
 
-def _document(app: FastAPI, base_path: str) -> dict[str, Any]:
+def _document(app: FastAPI, site: Site) -> dict[str, Any]:
     found = get_openapi(
         title="queuectl",
         version=VERSION,
@@ -55,10 +56,11 @@ def _document(app: FastAPI, base_path: str) -> dict[str, Any]:
         summary="Jobs as code: a queue and its schedules.",
         description=DESCRIPTION,
         routes=app.routes,
-        servers=[{"url": base_path or "/"}],
+        servers=[{"url": site.base_path or "/"}],
     )
     components = found.setdefault("components", {})
-    components["securitySchemes"] = _SECURITY
+    session = {**_SECURITY["session"], "name": cookie_name(site)}
+    components["securitySchemes"] = {**_SECURITY, "session": session}
     schemas = components.setdefault("schemas", {})
     schemas[Problem.__name__] = Problem.model_json_schema()
     schemas.update(_new_job())

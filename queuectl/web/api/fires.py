@@ -4,23 +4,36 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from queuectl.model.errors import UsageError
 from queuectl.service import fires, views
 from queuectl.web.api import schemas
-from queuectl.web.api.answering import Json
-from queuectl.web.api.reading import MOST, Limit, OfSpec, Since, instant_of, since_of
+from queuectl.web.api.answering import Json, page, paged
+from queuectl.web.api.reading import IdCursor, Limit, OfSpec, Since, instant_of, since_of
 from queuectl.web.asking import Queue
 
 router = APIRouter(prefix="/fires", tags=["fires"])
 
 
-@router.get("", response_model=list[schemas.Fire])
-def ledger(ctx: Queue, spec: OfSpec = None, since: Since = None, limit: Limit = 50) -> Response:
-    """Return the ledger, newest first: every due instant of every schedule, and what became of it."""
-    found = fires.ledger(ctx, spec, since=since_of(ctx, since), limit=limit)
-    return Json([views.fire_view(fire) for fire in found])
+@router.get("", response_model=list[schemas.Fire], responses=paged("Due instants, newest first."))
+def ledger(
+    *,
+    request: Request,
+    ctx: Queue,
+    spec: OfSpec = None,
+    since: Since = None,
+    limit: Limit = 50,
+    cursor: IdCursor = None,
+) -> Response:
+    """Return the ledger, newest first: every due instant of every schedule, and what became of it.
+
+    That of one spec has a next page; many specs may be due at one instant, so that of all has not.
+    """
+    found = fires.ledger(ctx, spec, since=since_of(ctx, since), before=cursor, limit=limit + 1)
+    following = found[limit - 1].due_at if spec and len(found) > limit else None
+    return page(request, map(views.fire_view, found[:limit]), following)
 
 
 @router.get("/coming", response_model=list[schemas.ComingFire])
@@ -34,8 +47,13 @@ def coming(
         str | None,
         Query(alias="from", description="From then on; else from now.", examples=["2026-05-01T00:00:00Z"]),
     ] = None,
-    limit: Limit = MOST,
+    limit: Limit = 50,
 ) -> Response:
-    """Return the due instants that come next, soonest first."""
-    found = fires.coming(ctx, count=count, from_ms=instant_of(ctx, "from", start), specs=specs or None)
-    return Json([views.coming_view(fire.spec, fire.due_at, fire.zone) for fire in found[:limit]])
+    """Return the due instants that come next, soonest first. `from` goes with `spec`."""
+    if specs:
+        found = fires.coming(ctx, count=count, from_ms=instant_of(ctx, "from", start), specs=specs)[:limit]
+    elif start is None:
+        found = fires.soonest(ctx, count=count, limit=limit)
+    else:
+        raise UsageError("from: name the spec as well")
+    return Json([views.coming_view(fire.spec, fire.due_at, fire.zone) for fire in found])

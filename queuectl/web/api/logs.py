@@ -67,10 +67,10 @@ async def follow(
 ) -> Response:
     """Stream what an attempt writes: what it has written until now, then the rest as it comes.
 
-    Events: `attempt` (data: `{"attempt": 1}`) as one begins; `output` (`{"text": "…"}`), whose id is where to go on after
-    a lost connection; `end` (`{"state": "completed", "attempt": 1, "outcome": "succeeded"}`), then the stream ends. With
-    an attempt given it ends with that one, else with the job; a job that hasn't run yet is waited for. What is no UTF-8
-    is replaced.
+    Events: `attempt` (data: `{"attempt": 1}`) as one begins; `output` (`{"text": "…"}`), whose id is where to go on
+    after a lost connection; `end` (`{"state": "completed", "attempt": 1, "outcome": "succeeded"}`), then the stream
+    ends. With an attempt given it ends with that one, else with the job; a job that hasn't run yet is waited for. What
+    is no UTF-8 is replaced.
     """
     readers = readers_of(request)
     readers.check_room()

@@ -5,9 +5,11 @@ Answers are not built of these: they are the views themselves, and a test holds 
 
 from __future__ import annotations
 
+import re
+from math import isfinite
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from queuectl.model.states import FireOutcome, JobState, Outcome
 
@@ -288,6 +290,13 @@ class _Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_kept(cls, value: Any) -> Any:
+        if not _is_usable(value):
+            raise ValueError("expected texts of whole characters and finite numbers")
+        return value
+
 
 class Cancel(_Asked):
     """How to cancel."""
@@ -327,3 +336,14 @@ class Pause(_Asked):
     reason: str | None = Field(
         default=None, max_length=1000, description="For all who see it.", examples=["the disk is full"]
     )
+
+
+def _is_usable(value: Any) -> bool:
+    """Whether all of a value can be stored: JSON can escape half of a surrogate pair, and Python reads NaN."""
+    if isinstance(value, dict):
+        return all(_is_usable(key) and _is_usable(inner) for key, inner in value.items())
+    if isinstance(value, list):
+        return all(map(_is_usable, value))
+    if isinstance(value, float):
+        return isfinite(value)
+    return not isinstance(value, str) or not re.search("[\0\ud800-\udfff]", value)

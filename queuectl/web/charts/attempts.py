@@ -56,7 +56,7 @@ def _bar(attempt: Attempt, y: int, start: int, end: int, now: int, *, named: boo
     left, right = _share(attempt.started_at, start, end), _share(_end(attempt, now), start, end)
     text = f"attempt {attempt.number}: {told(attempt, now)}, started at {format_instant(attempt.started_at)}"
     kind = _KINDS.get(attempt.outcome, "bad")
-    bar = titled("rect", text, class_=f"bar {kind}", x=f"{left:.2f}%", y=y, width=f"{max(right - left, 0.3):.2f}%",
+    bar = titled("rect", text, class_=kind, x=f"{left:.2f}%", y=y, width=f"{max(right - left, 0.3):.2f}%",
                  height=_BAR, rx=2)  # fmt: skip
     if not named:
         return [bar]

@@ -25,8 +25,16 @@ def run_durations(runs: Sequence[Run], average_ms: float | None, now: int) -> Ma
     took = [_took(run, now) for run in runs]
     most = max([1, *took])
     step = min(_WIDEST, (_WIDTH - _LEFT) / max(1, len(runs)))
-    bars = [_bar(run, ms / most, _LEFT + at * step, step, now) for at, (run, ms) in enumerate(zip(runs, took, strict=True))]
-    return chart(_WIDTH, _HEIGHT, _label(runs, most, average_ms), [*_axes(runs, most), *bars, *_average(average_ms, most)])
+    bars = [
+        _bar(run, ms / most, _LEFT + at * step, step, now)
+        for at, (run, ms) in enumerate(zip(runs, took, strict=True))
+    ]
+    return chart(
+        _WIDTH,
+        _HEIGHT,
+        _label(runs, most, average_ms),
+        [*_axes(runs, most), *bars, *_average(average_ms, most)],
+    )
 
 
 def _bar(run: Run, share: float, x: float, step: float, now: int) -> Markup:
@@ -53,8 +61,9 @@ def _axes(runs: Sequence[Run], most: int) -> list[Markup]:
     ]
     if runs:
         parts.append(element("text", _day(runs[0].started_at), x=_LEFT, y=_HEIGHT - 2))
-    if len(runs) > 1:
-        parts.append(element("text", _day(runs[-1].started_at), x=_WIDTH, y=_HEIGHT - 2, text_anchor="end"))
+    if len(runs) * _WIDEST > _WIDTH / 2:
+        end = min(_WIDTH, _LEFT + len(runs) * _WIDEST)
+        parts.append(element("text", _day(runs[-1].started_at), x=end, y=_HEIGHT - 2, text_anchor="end"))
     return parts
 
 

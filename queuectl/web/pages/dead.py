@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
@@ -13,15 +13,15 @@ from starlette.responses import Response
 from queuectl.model.errors import UsageError
 from queuectl.service import dead_groups, dead_letters
 from queuectl.service.context import Context
-from queuectl.service.dead_groups import Group, Kind, Redriven
+from queuectl.service.dead_groups import Kind, Redriven
 from queuectl.service.jobs import get_job
-from queuectl.store.listing import JobFilter
 from queuectl.web.asking import Queue
 from queuectl.web.pages.acting import Sure, There, act, ask_first
 from queuectl.web.pages.render import page
 from queuectl.web.pages.shown import plural
 
 router = APIRouter()
+T = TypeVar("T")
 
 PAGE_GROUPS = 50
 PAGE_JOBS = 50
@@ -29,15 +29,15 @@ What = Literal["retry", "discard"]
 _TEXT = Annotated[str, Query(max_length=200)]
 _PART = Annotated[str | None, Query(max_length=1000)]
 _FIELD = Annotated[str, Form(max_length=1000)]
-_NUMBER = Annotated[int, Query(ge=1, le=10_000)]
+_NUMBER = Annotated[int, Query(alias="page", ge=1, le=10_000)]
 _DONE = {"retry": "retried", "discard": "discarded"}
 
 
 @router.get("/dead")
-def show(request: Request, ctx: Queue, text: _TEXT = "", number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1) -> HTMLResponse:
+def show(request: Request, ctx: Queue, text: _TEXT = "", number: _NUMBER = 1) -> HTMLResponse:
     """Show the groups, that of what died last first."""
-    found = dead_groups.groups(ctx)
-    wanted = [group for group in found.groups if _mentions(group, text.strip())]
+    found, text = dead_groups.groups(ctx), text.strip()
+    wanted = [group for group in found.groups if _mentions(group.kind, text)]
     shown, more = _piece(wanted, number, PAGE_GROUPS)
     return page(
         request,
@@ -45,10 +45,10 @@ def show(request: Request, ctx: Queue, text: _TEXT = "", number: Annotated[int, 
         found=found,
         groups=shown,
         said=dead_groups.last_words(ctx, [group.ids[0] for group in shown]),
-        text=text.strip(),
+        text=text,
         number=number,
         more=more,
-        address=lambda at: urlencode({"text": text.strip(), "page": at} if text.strip() else {"page": at}),
+        address=lambda at: urlencode({"text": text, "page": at} if text else {"page": at}),
         fields=_fields,
         in_address=lambda kind: urlencode(_fields(kind)),
     )
@@ -62,7 +62,7 @@ def show_group(
     spec: _PART = None,
     command: _PART = None,
     error: _PART = None,
-    number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
+    number: _NUMBER = 1,
 ) -> HTMLResponse:
     """Show the jobs of a group."""
     kind = Kind(spec=spec or None, command=command, error=error or "")
@@ -136,3 +136,37 @@ def do_one(
         question = f"Discard job {job_id}, with attempts and output?"
         return ask_first(request, question, "Discard", what=what, next=there)
     return act(request, there, lambda: _do_one(ctx, job_id, what))
+
+
+def _mentions(kind: Kind, text: str) -> bool:
+    return text.lower() in f"{kind.name}\n{kind.error}".lower()
+
+
+def _piece(all_: Sequence[T], number: int, size: int) -> tuple[Sequence[T], bool]:
+    """Return a page of what there is, and whether there is another one."""
+    first = (number - 1) * size
+    return all_[first : first + size], len(all_) > first + size
+
+
+def _fields(kind: Kind) -> dict[str, str]:
+    """Return a kind as an address or a form has it."""
+    named = {"spec": kind.spec, "command": kind.command, "error": kind.error}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _said(came: Redriven, what: What) -> str:
+    text = f"{plural(came.done, 'job')} {_DONE[what]}"
+    if came.refused is None:
+        return text
+    if not came.done:
+        raise UsageError(came.refused)
+    return f"{text}; others stayed: {came.refused}"
+
+
+def _do_one(ctx: Context, job_id: int, what: What) -> str:
+    job = get_job(ctx, job_id)
+    if what == "discard":
+        dead_letters.forget(ctx, [job])
+        return f"job {job_id} is discarded"
+    (again,) = dead_letters.retry(ctx, [job])
+    return f"job {job_id} is {again.state}"

@@ -24,7 +24,7 @@ from queuectl.web.charts.attempts import attempts_chart
 from queuectl.web.pages.acting import Elsewhere, Sure, There, act, ask_first
 from queuectl.web.pages.log import peek
 from queuectl.web.pages.render import page
-from queuectl.web.pages.shown import command_text, plural, when
+from queuectl.web.pages.shown import command_text, linked, plural
 
 router = APIRouter()
 
@@ -64,7 +64,7 @@ def show(
         flow=flow,
         critical=set(flow.critical_path) if flow else (),
         most_of_flow=MOST_OF_FLOW,
-        when=when,
+        linked=linked,
         log=peek(request, ctx, job, attempt),
         may_cancel=job.state not in FINAL and job.cancel_requested_at is None,
         may_retry=job.state in {JobState.DEAD, JobState.CANCELLED, JobState.FAILED},

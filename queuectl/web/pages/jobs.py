@@ -17,7 +17,7 @@ from queuectl.rules.instants import parse_when
 from queuectl.service import bulk
 from queuectl.service.context import Context
 from queuectl.service.filters import check_spec, remark_on_queue
-from queuectl.service.job_search import JobPage, search
+from queuectl.service.job_search import Cursor, JobPage, Order, search
 from queuectl.service.queues import list_queues
 from queuectl.store.listing import JobFilter
 from queuectl.web.asking import Queue
@@ -32,7 +32,12 @@ MOST_SELECTED = 900
 """Of one form: more rows than a page has."""
 _DO = {"cancel": bulk.cancel, "retry": bulk.retry, "delete": bulk.delete}
 _DONE = {"cancel": "cancelled", "retry": "retried", "delete": "deleted"}
-_NOTHING = JobPage(named=(), specs=(), jobs=(), go_on_before=None, looked_through=None)
+_KEPT = ("state", "spec", "queue", "text", "since", "sort")
+ORDERS: dict[Order, str] = {
+    "newest": "newest first",
+    "oldest": "oldest first",
+    "changed": "last changed first",
+}
 _WORD = Annotated[str, Query(max_length=200)]
 
 
@@ -44,11 +49,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     queue: str = ""
     text: str = ""
     since: str = ""
-    before: int | None = None
+    sort: Order = "newest"
+    behind: int | None = None
+    at: int = 0
 
     def address(self, **changes: object) -> str:
-        """Return the query of a page with other filters; without `before` it is the first one."""
-        fields = {name: getattr(self, name) for name in self.__struct_fields__ if name != "before"} | changes
+        """Return the query of a page with other filters; without `behind` it is the first one."""
+        fields: dict[str, object] = {name: getattr(self, name) for name in _KEPT}
+        fields |= changes
+        fields = {name: value for name, value in fields.items() if (name, value) != ("sort", "newest")}
         return urlencode(
             [(name, value) for name, value in fields.items() if value not in {"", None, ()}], doseq=True
         )
@@ -69,21 +78,27 @@ def show(
     queue: _WORD = "",
     text: _WORD = "",
     since: _WORD = "",
-    before: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+    sort: Order = "newest",
+    behind: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+    at: Annotated[int, Query(ge=0, lt=2**63)] = 0,
 ) -> HTMLResponse:
-    """Show a page of jobs, newest first."""
+    """Show a page of jobs."""
     asked = Asked(
         state=tuple(dict.fromkeys(one for one in state or () if one)),
         spec=spec.strip(),
         queue=queue,
         text=text.strip(),
         since=since.strip(),
-        before=before,
+        sort=sort,
+        behind=behind,
+        at=at,
     )
+    cursor = None if behind is None else Cursor(id=behind, at=at)
     try:
-        found, wrong = search(ctx, _wanted(ctx, asked), asked.text), remark_on_queue(ctx, asked.queue or None)
+        found = search(ctx, _wanted(ctx, asked), asked.text, order=sort, behind=cursor)
+        wrong = remark_on_queue(ctx, asked.queue or None)
     except (UnknownError, UsageError) as error:
-        found, wrong = _NOTHING, str(error)
+        found, wrong = JobPage(order=sort), str(error)
     return page(
         request,
         "jobs.html",
@@ -92,6 +107,7 @@ def show(
         wrong=wrong,
         counts=ctx.store.jobs.counts(),
         queues=[one.name for one in list_queues(ctx)],
+        orders=ORDERS,
         when=when,
         tries=tries,
     )
@@ -126,7 +142,6 @@ def _wanted(ctx: Context, asked: Asked) -> JobFilter:
         spec=asked.spec or None,
         queue=asked.queue or None,
         since=since,
-        before_id=asked.before,
     )
 
 

@@ -82,7 +82,7 @@ def _templates() -> Environment:
 
 
 def _instant(at: int | None, *, otherwise: str = "–", exact: bool = False) -> str | Markup:
-    """An instant: the page says how long ago it is, and the exact one in the viewer's zone on hover; or that at once."""
+    """An instant: the page says how long ago it is, and the exact one in the viewer's zone on hover, or at once."""
     if at is None:
         return otherwise
     kind = Markup(" data-exact") if exact else ""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
+
+from markupsafe import Markup, escape
 
 from queuectl.model.job import Job
 from queuectl.model.states import JobState
@@ -13,6 +16,12 @@ from queuectl.rules.visible import visible
 def command_text(command: str | Sequence[str]) -> str:
     """Return a command as it would be typed."""
     return visible(command if isinstance(command, str) else shlex.join(command), lines=True)
+
+
+def linked(text: str, base: str) -> Markup:
+    """Return text in which jobs that it names are links: `job 12`."""
+    shown = str(escape(visible(text, lines=True)))
+    return Markup(re.sub(r"\bjob (\d{1,18})\b", rf'<a href="{escape(base)}/jobs/\1">job \1</a>', shown))  # noqa: S704
 
 
 def when(job: Job) -> tuple[str, int | None]:

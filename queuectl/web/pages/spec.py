@@ -82,6 +82,7 @@ def show(
         request,
         "spec.html",
         stored=stored,
+        now=now,
         shown=_shown(ctx, stored, version),
         in_words=in_words(ctx, stored),
         zone=schedule_zone(stored.spec, ctx.config.timezone),

@@ -69,6 +69,7 @@ def show(
         request,
         "specs.html",
         asked=asked,
+        now=now,
         found=found,
         kinds=_KINDS,
         strips={name: squares(record.runs, now) for name, record in found.records.items()},
@@ -121,7 +122,8 @@ def in_words(ctx: Context, stored: StoredSpec) -> str:
     """Say when a spec runs."""
     spec = stored.spec
     if spec.schedule is not None:
-        return describe_schedule(spec.schedule, schedule_zone(spec, ctx.config.timezone))
+        words = describe_schedule(spec.schedule, schedule_zone(spec, ctx.config.timezone))
+        return words[0].upper() + words[1:]
     if spec.needs:
         return f"After {', '.join(map(str, spec.needs))}"
     return "Once per version" if not has_to_be_set(spec) else "When somebody runs it"

@@ -15,7 +15,7 @@ async function look() {
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html", "x-live": "1" } });
     if (answer.status === 401) { location.reload(); return; }
-    if (answer.ok) show(await answer.text());
+    if (answer.headers.get("content-type")?.startsWith("text/html")) show(await answer.text()); // that it failed, too
   } catch { /* the stream says when the server is back */ }
   setTimeout(() => { looking = false; if (due) look(); }, SHORTEST_MS);
 }
@@ -37,17 +37,20 @@ export function morph(old, fresh) {
   for (const { name, value } of fresh.attributes) {
     if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
-  const known = new Map([...old.children].filter((one) => one.id).map((one) => [one.id, one]));
+  const known = new Map([...old.children].filter(idOf).map((one) => [idOf(one), one]));
   let place = old.firstChild;
   for (const wanted of [...fresh.childNodes]) {
-    const alike = place && !place.id && place.nodeType === wanted.nodeType && place.nodeName === wanted.nodeName;
-    const same = wanted.id ? known.get(wanted.id) : alike ? place : null;
+    const alike = place && !idOf(place) && place.nodeType === wanted.nodeType && place.nodeName === wanted.nodeName;
+    const same = idOf(wanted) ? known.get(idOf(wanted)) : alike ? place : null;
     if (!same) { old.insertBefore(wanted, place); continue; }
     if (same === place) place = place.nextSibling; else old.insertBefore(same, place);
     morph(same, wanted);
   }
   while (place) { const next = place.nextSibling; place.remove(); place = next; }
 }
+
+// Not `node.id`: in a form with a field named "id" that is the field.
+function idOf(node) { return node.getAttribute?.("id"); }
 
 function notify(notice) {
   document.getElementById("notices").append(notice);
