@@ -33,10 +33,7 @@ def pause(ctx: Context, name: str) -> QueueChange:
 
     UsageError for what can't be a queue's name.
     """
-    try:
-        check_queue(name)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    _check_name(name)
     with ctx.store.transaction():
         known = name in _names(ctx)
         return QueueChange(
@@ -56,10 +53,7 @@ def limit(ctx: Context, name: str, *, running: int | None, interval_us: int | No
 
     Returns whether a job has named the queue yet. UsageError for what can't be a queue's name.
     """
-    try:
-        check_queue(name)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    _check_name(name)
     with ctx.store.transaction():
         known = name in _names(ctx)
         ctx.store.gates.limit_queue(name, running=running, interval_us=interval_us)
@@ -85,6 +79,13 @@ def clear(ctx: Context, name: str) -> int:
 
 def _names(ctx: Context) -> list[str]:
     return [queue.name for queue in ctx.store.queues.list()]
+
+
+def _check_name(name: str) -> None:
+    try:
+        check_queue(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _check_known(ctx: Context, name: str) -> None:
