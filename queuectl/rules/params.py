@@ -59,14 +59,15 @@ def check_params(
         if unread := sorted(schema.keys() - KEYWORDS):
             yield f"{name}: expected keywords of JSON Schema such as type, default and enum; found {unread[0]}"
             continue
+        if schema.get("type", "string") not in TYPES:
+            yield f"{name}: type: expected {', '.join(TYPES)}; found {schema['type']}"
+            continue
         try:
             Draft202012Validator.check_schema(schema)
         except SchemaError as error:
             yield f"{name}: {error.message}"
             continue
-        if schema.get("type", "string") not in TYPES:
-            yield f"{name}: type: expected {', '.join(TYPES)}"
-        elif "default" in schema:
+        if "default" in schema:
             yield from (f"{line} (its default)" for line in _problems(name, schema["default"], schema))
         elif fires:
             yield f"{name}: expected a default, as nobody sets it when the schedule fires"

@@ -34,11 +34,7 @@ def pause(ctx: Context, name: str, *, reason: str | None = None) -> QueueChange:
     `reason` is for people; it may be given anew. UsageError for what can't be a queue's name, and a reason that is
     too long.
     """
-    try:
-        check_queue(name)
-        check_reason(reason)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    _check(name, reason)
     with ctx.store.transaction():
         known = name in _names(ctx)
         changed = ctx.store.queues.pause(name, who=ctx.who, reason=reason or None, now=ctx.now())
@@ -57,10 +53,7 @@ def limit(ctx: Context, name: str, *, running: int | None, interval_us: int | No
 
     Returns whether a job has named the queue yet. UsageError for what can't be a queue's name.
     """
-    try:
-        check_queue(name)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    _check(name)
     with ctx.store.transaction():
         known = name in _names(ctx)
         ctx.store.gates.limit_queue(name, running=running, interval_us=interval_us)
@@ -86,6 +79,14 @@ def clear(ctx: Context, name: str) -> int:
 
 def _names(ctx: Context) -> list[str]:
     return [queue.name for queue in ctx.store.queues.list()]
+
+
+def _check(name: str, reason: str | None = None) -> None:
+    try:
+        check_queue(name)
+        check_reason(reason)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _check_known(ctx: Context, name: str) -> None:

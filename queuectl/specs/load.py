@@ -231,8 +231,7 @@ class _Loading:
         known = {fault.position for fault in follow_ups_of}
         for problem in found:
             place = place_of(root, problem.path, on_key=problem.on_key)
-            secret = may_be_secret(problem.path) and not problem.on_key
-            fault = fault_at(place, problem.message, quote=not secret)
+            fault = fault_at(place, problem.message, quote=not may_be_secret(problem.path))
             if fault.position not in known:
                 self.faults.append(fault)
 

@@ -33,6 +33,7 @@ _LONGEST_ID = 12
 """Digits of an id that it is looked for by its first ones."""
 STATEMENT_JOBS = 500
 """How many jobs one statement puts in at most."""
+_NO_LIMIT = 1 << 31
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder(JobSpec).decode
@@ -515,8 +516,8 @@ def _room(queue: Row, now: int) -> int:
     """How many jobs of a queue may start, as far as its own limits go."""
     running, rate = queue["running_limit"], queue["interval_us"]
     return min(
-        STATEMENT_JOBS if running is None else running - queue["running"],
-        STATEMENT_JOBS if rate is None else allowed(queue["next_us"], now, rate),
+        _NO_LIMIT if running is None else running - queue["running"],
+        _NO_LIMIT if rate is None else allowed(queue["next_us"], now, rate),
     )
 
 

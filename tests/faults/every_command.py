@@ -16,6 +16,7 @@ EVERY: dict[str, str] = {
     "run": "run --until-idle --queue none",
     "enqueue": "enqueue true",
     "trigger": "trigger nightly",
+    "backfill": "backfill nightly --from 2026-01-01 --to 2026-01-03",
     "worker start": "worker start --until-idle --queue none",
     "worker stop": "worker stop",
     "worker pause": "worker pause",
@@ -25,6 +26,8 @@ EVERY: dict[str, str] = {
     "list": "list",
     "get": "get hello",
     "logs": "logs hello",
+    "why": "why hello",
+    "flow": "flow after",
     "wait": "wait hello",
     "spec list": "spec list",
     "spec show": "spec show nightly",
@@ -39,10 +42,13 @@ EVERY: dict[str, str] = {
     "dlq retry": "dlq retry --all",
     "dlq clear": "dlq clear --yes",
     "queue list": "queue list",
+    "queue limit": "queue limit mail --running 2",
     "queue pause": "queue pause mail",
     "queue resume": "queue resume mail",
     "queue clear": "queue clear mail --yes",
     "purge": "purge --yes",
+    "notify test": "notify test http://127.0.0.1:1/",
+    "notify send": "notify send",
     "config get": "config get",
     "config set": "config set max-retries 5",
     "config list": "config list",
@@ -58,6 +64,8 @@ EVERY: dict[str, str] = {
 OPEN_NO_QUEUE = {
     "validate": "jobs.d",
     "schema": None,
+    "notify test": None,
+    "notify send": None,
     "completion bash": None,
     "completion zsh": None,
     "completion fish": None,
@@ -68,8 +76,8 @@ OPEN_NO_QUEUE = {
 def live_in(queuectl: Queuectl) -> Path:
     """Make a queue with something of everything; return its folder.
 
-    Job 1 (`hello`) completed, 2 (`boom`) is dead, 3 (`later`) is scheduled in the queue `mail`, and the spec `nightly`
-    of the source `jobs` has a schedule.
+    Job 1 (`hello`) completed, 2 (`boom`) is dead, 3 (`later`) is scheduled in the queue `mail`, 4 (`after`) needs
+    the first and is pending in the queue `none`, and the spec `nightly` of the source `jobs` has a schedule.
     """
     jobs = [
         {"command": "echo hello", "key": "hello"},
@@ -80,4 +88,5 @@ def live_in(queuectl: Queuectl) -> Path:
     queuectl.spec("nightly", 'command: echo nightly\nschedule: "0 4 * * *"\n')
     queuectl("apply", "jobs.d", "--source", "jobs")
     queuectl("run", "--until-idle", code=1)
+    queuectl("enqueue", "true", "--needs", "hello", "--key", "after", "--queue", "none")
     return queuectl.folder

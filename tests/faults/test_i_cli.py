@@ -96,8 +96,8 @@ def test_every_command_is_tried() -> None:
 # I01, I02: what becomes of the output
 
 
-SHOW_NOTHING = {"run", "worker start", "worker list", "fires"}
-"""They log to stderr, or there is nothing to show."""
+SHOW_NOTHING = {"run", "worker start", "worker list", "fires", "notify test", "notify send"}
+"""They log to stderr, there is nothing to show, or nobody to notify."""
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in SHOW_NOTHING])
@@ -613,7 +613,7 @@ def test_i09_an_unknown_name(lived_in: Queuectl, words: str, says: str) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert is_one_line(done.stderr), done.stderr
     assert says in done.stderr
-    assert lived_in.states() == {1: "completed", 2: "dead", 3: "scheduled"}
+    assert lived_in.states() == {1: "completed", 2: "dead", 3: "scheduled", 4: "pending"}
 
 
 def test_i09_a_queue_comes_with_its_first_job_so_its_name_is_only_remarked_on(lived_in: Queuectl) -> None:

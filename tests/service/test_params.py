@@ -134,7 +134,7 @@ def test_a_whole_number_is_one_however_it_is_written(ctx: Context, tmp_path: Pat
             "LIMIT: 'many' is not of type 'integer' \\(its default\\)",
         ),
         ("{LIMIT: {type: array}}", "LIMIT: type: expected string, integer, number, boolean"),
-        ("{LIMIT: {type: text}}", "LIMIT: 'text' is not valid"),
+        ("{LIMIT: {type: text}}", "LIMIT: type: expected string, integer, number, boolean; found text"),
         ("{LIMIT: {$ref: 'https://example.org/x'}}", "expected keywords of JSON Schema"),
         ("{QUEUECTL_X: {}}", "expected the name of a variable"),
         ("{A-B: {}}", "expected the name of a variable"),
