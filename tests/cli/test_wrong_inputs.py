@@ -39,10 +39,12 @@ VALUES = {
     "at": INSTANTS, "end": INSTANTS, "arguments": ["x", "", "=x", "="], "spacing": DURATIONS,
     "rate": ["x", "", "0/s", "10", "10/y", f"{DIGITS}/s", "-1/s"], "running": [*NUMBERS, "0"],
     "on_dead": ["", " ", "https://user:secret@h/x", "x\0y"],
+    "dashboard": ["", "x", "65536", "-1", "h:", "1.2.3.4:x", DIGITS, "²"], "port": [*NUMBERS, "65536"],
+    "host": ["", "256.1.1.1", "no such host", DIGITS, "\0"], "base_path": ["queue", "x/y"], "fd": NUMBERS,
     "durability": ["some", ""], "log_dir": ["", "~nobody-so-named/x"], "log_file": ["~nobody-so-named/x"],
 }  # fmt: skip
 """What can't be the value of an option, by its name."""
-FREE_TEXT = {"reason", "text", "source", "spec", "queue", "queues", "specs", "needs"}
+FREE_TEXT = {"reason", "text", "source", "spec", "queue", "queues", "specs", "needs", "hosts"}
 """Options that take any text, or that are told apart below."""
 TAKES_ANYTHING = {("enqueue",), ("backup",), ("config", "set")}
 """Commands whose arguments are no ids."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import click
 
@@ -28,7 +29,7 @@ from queuectl.cli.options import database_option, open_queue
 )
 @click.option("--base-path", default="", metavar="PATH", help="Where a reverse proxy shows it: /queue.")
 @click.option("--no-auth", is_flag=True, help="Ask nobody for a token; only on this machine.")
-@click.option("--fd", type=int, hidden=True)
+@click.option("--fd", type=click.IntRange(3, 65535), hidden=True)
 @database_option
 def command(
     *, host: str, port: int, hosts: tuple[str, ...], base_path: str, no_auth: bool, fd: int | None
@@ -40,12 +41,13 @@ def command(
     from queuectl.web.beside import step_aside  # noqa: PLC0415  loads a web server
     from queuectl.web.serve import links, listen, serve  # noqa: PLC0415
 
-    with open_queue(create=True) as ctx:
-        site = site_of(ctx, hosts=hosts, base_path=base_path, no_auth=no_auth)
-    if fd is not None:
-        serve(site, socket.socket(fileno=fd), lifeline=step_aside())
-        return
-    listener = listen(host, port, is_open=no_auth)
-    for line in links(site, host, listener.getsockname()[1]):
-        click.echo(line)
-    serve(site, listener)
+    where: dict[str, Any] = {"hosts": hosts, "base_path": base_path}
+    with listen(host, port, is_open=no_auth) if fd is None else socket.socket(fileno=fd) as listener:
+        with open_queue(create=True, rehearse=lambda ctx: site_of(ctx, **where, no_auth=True)) as ctx:
+            site = site_of(ctx, **where, no_auth=no_auth)
+        if fd is not None:
+            serve(site, listener, lifeline=step_aside())
+            return
+        for line in links(site, host, listener.getsockname()[1]):
+            click.echo(line)
+        serve(site, listener)
