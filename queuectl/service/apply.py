@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,7 +164,7 @@ class _Applying(msgspec.Struct, frozen=True):
                 f"{', '.join(map(str, self.loaded.roots))}: no spec found there, so that all {len(found.pruned)} of"
                 f" the source '{source.name}' would be pruned; if that is meant, say --allow-empty"
             )
-        return replace(found, ignored=self.loaded.ignored)
+        return replace(found, ignored=self.loaded.ignored, warnings=tuple(_open_to_all(self.loaded.roots)))
 
     def _source(self, held: Mapping[str, StoredSpec]) -> Source:
         known = {stored.source for stored in held.values() if stored.pruned_at is None}
@@ -239,7 +241,15 @@ def _record(ctx: Context, found: Plan, origin: Provenance, now: int) -> int:
 
 def _with_warnings(ctx: Context, found: Plan, now: int) -> Plan:
     planned = ((one.spec, one.file) for one in (*found.created, *found.updated))
-    return replace(found, warnings=_warnings(planned, ctx.config, now))
+    return replace(found, warnings=(*found.warnings, *_warnings(planned, ctx.config, now)))
+
+
+def _open_to_all(roots: Iterable[Path]) -> Iterator[str]:
+    """Say where everybody on this machine could have a command of theirs run as us."""
+    for root in roots:
+        with suppress(OSError):
+            if root.stat().st_mode & stat.S_IWOTH:
+                yield f"{root} can be written to by everybody, who can so run commands as you; chmod o-w it"
 
 
 def _warnings(specs: Iterable[tuple[JobSpec, str]], config: Config, now: int) -> tuple[str, ...]:

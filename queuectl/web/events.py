@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 
 from fastapi import APIRouter, Request
@@ -17,6 +17,10 @@ class EventStream(StreamingResponse):
     """An answer that goes on."""
 
     media_type = "text/event-stream"
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Add what keeps nginx from collecting lines before it passes them on."""
+        super().init_headers({"x-accel-buffering": "no", **(headers or {})})
 
 
 @router.get("/live", include_in_schema=False)

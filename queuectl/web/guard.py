@@ -25,7 +25,8 @@ MAX_BODY = 1 << 20
 """Bytes of a request: a spec file may have as many."""
 LOGIN, LOGOUT = "/login", "/logout"
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("uvicorn.error")
+"""That of the server, which goes to stderr: that of queuectl is the journal of workers."""
 
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -66,7 +67,9 @@ class Guard:
                 raise
             _log.exception("%s %r failed", scope["method"], scope["path"])
             sorry = "something failed here; what it was stands in the dashboard's log"
-            error = told(Headers(scope=scope), HTTPStatus.INTERNAL_SERVER_ERROR, sorry)
+            is_api = scope["path"].startswith(f"{self._site.base_path}/api/")
+            headers = Headers() if is_api else Headers(scope=scope)
+            error = told(headers, HTTPStatus.INTERNAL_SERVER_ERROR, sorry)
             await error(scope, receive, answer.send)
 
     async def _met(self, scope: Scope, receive: Receive) -> Response | None:

@@ -16,6 +16,7 @@ from queuectl.model.errors import (
     ConflictError,
     InvalidSpecError,
     QueuectlError,
+    StoreInvalidError,
     StoreUnavailableError,
     UnknownError,
     UsageError,
@@ -37,6 +38,7 @@ _STATUS: dict[type[QueuectlError], HTTPStatus] = {
     UsageError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidSpecError: HTTPStatus.UNPROCESSABLE_ENTITY,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreInvalidError: HTTPStatus.SERVICE_UNAVAILABLE,
     TooManyWatchersError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from urllib.parse import quote
@@ -26,18 +26,29 @@ REQUEST_S = 20
 """How long a client may take to say what it wants: a request with all of its body."""
 LINGER_S = 2
 """How long the rest of a body is thrown away for whoever was answered before the end of it."""
-IDLE_S = 30
+IDLE_S, CROWDED_IDLE_S = 30, 1
+"""How long a connection is kept that has nothing to ask; and where half of the room is taken."""
 MOST_CONNECTIONS = 500
 """Those of people and programs together; who comes then is hung up on."""
 _FILES = 2048
 """What this process may have open, where the system allows it: connections, and a queue for each that is answered."""
 _BACKLOG = 128
+"""How many wait to be let in; and are let in at once, before any of them can be hung up on."""
 _HERE = "127.0.0.1,::1,::ffff:127.0.0.1"
 """Whose X-Forwarded headers are believed: a reverse proxy on this machine."""
 
 
-def serve(site: Site, listener: socket.socket, *, lifeline: int | None = None) -> None:
-    """Answer requests until SIGINT or SIGTERM, or until the `lifeline` ends: a pipe that somebody holds open."""
+def serve(
+    site: Site,
+    listener: socket.socket,
+    *,
+    lifeline: int | None = None,
+    ready: Callable[[], object] = lambda: None,
+) -> None:
+    """Answer requests until SIGINT or SIGTERM, or until the `lifeline` ends: a pipe that somebody holds open.
+
+    `ready` is called when requests are answered, and signals are obeyed.
+    """
     _allow_files()
     config = uvicorn.Config(
         create_app(site),
@@ -51,13 +62,12 @@ def serve(site: Site, listener: socket.socket, *, lifeline: int | None = None) -
         date_header=True,
         proxy_headers=True,
         forwarded_allow_ips=_HERE,
-        timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=GRACE_S,
-        limit_concurrency=MOST_CONNECTIONS,
+        backlog=_BACKLOG,
         h11_max_incomplete_event_size=32 << 10,
     )
     with listener:
-        asyncio.run(_Server(config, lifeline).serve(sockets=[listener]))
+        asyncio.run(_Server(config, lifeline, ready).serve(sockets=[listener]))
 
 
 def listen(host: str, port: int, *, is_open: bool = False) -> socket.socket:
@@ -119,15 +129,17 @@ def _allow_files() -> None:
 class _Server(uvicorn.Server):
     """Ends streams as soon as it is told to stop, as they never end by themselves; being told is no failure."""
 
-    def __init__(self, config: uvicorn.Config, lifeline: int | None) -> None:
+    def __init__(self, config: uvicorn.Config, lifeline: int | None, ready: Callable[[], object]) -> None:
         super().__init__(config)
         self._lifeline = lifeline
+        self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin."""
         await super().startup(sockets)
         if self._lifeline is not None:
             asyncio.get_running_loop().add_reader(self._lifeline, self._hear, self._lifeline)
+        self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """First signal: finish what is being answered; a second one: don't."""
@@ -162,7 +174,20 @@ class _Impatient(H11Protocol):
         super().data_received(data)
         self._look_at_time()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; nobody waits for an answer to what came before it any more."""
+        cycle = getattr(self, "cycle", None)
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.abort()
+
     def on_response_complete(self) -> None:
+        is_crowded = len(self.connections) > MOST_CONNECTIONS // 2
+        self.timeout_keep_alive = CROWDED_IDLE_S if is_crowded else IDLE_S
         super().on_response_complete()
         if self.conn.their_state is h11.SEND_BODY:
             self._calm()

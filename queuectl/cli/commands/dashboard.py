@@ -48,6 +48,5 @@ def command(
         if fd is not None:
             serve(site, listener, lifeline=step_aside())
             return
-        for line in links(site, host, listener.getsockname()[1]):
-            click.echo(line)
-        serve(site, listener)
+        shown = links(site, host, listener.getsockname()[1])
+        serve(site, listener, ready=lambda: click.echo("\n".join(shown)))

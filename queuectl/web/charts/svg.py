@@ -11,7 +11,9 @@ from markupsafe import Markup, escape
 def element(tag: str, *inner: str | Markup, **attributes: object) -> Markup:
     """Return an element. Attributes are written with `_` for `-` and without a `_` at the end; None leaves one out."""
     given = "".join(
-        f' {_name(name)}="{escape(_number(value))}"' for name, value in attributes.items() if value is not None
+        f' {_name(name)}="{escape(_number(value))}"'
+        for name, value in attributes.items()
+        if value is not None
     )
     content = "".join(one if isinstance(one, Markup) else escape(one) for one in inner)
     return Markup(f"<{tag}{given}>{content}</{tag}>")  # noqa: S704  all of it is escaped above
