@@ -6,7 +6,9 @@ A job with a gate is blocked until it is admitted; from pending to the end of it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+from queuectl.model.errors import StoreInvalidError
 from queuectl.rules.gate import shown_key
 from queuectl.rules.rates import after_start, allowed
 from queuectl.store.database import Database, Row
@@ -80,7 +82,7 @@ class Gates:
             self._db.run("look_at_slot", slot=slot)
         for one in self._db.run("impatient_at_slot", slot=slot, on_conflict="skip"):
             if held + len(admitted) >= one["slot_limit"]:
-                self._jobs.cancel(one["id"], reason=self._skipped(one), now=now)
+                self._jobs.call_off(one["id"], reason=self._skipped(one), now=now)
         return admitted
 
     def _replace(self, slot: str, now: int) -> Sequence[Row]:
@@ -95,12 +97,14 @@ class Gates:
         staying = [one for one in holders if one["cancel_requested_at"] is None]
         too_many = max(0, len(staying) + len(replacing) - replacing[-1]["slot_limit"])
         for one in [*staying, *replacing][:too_many]:
-            self._jobs.cancel(one["id"], reason=f"replaced by job {replacing[-1]['id']}", now=now)
+            self._jobs.call_off(one["id"], reason=f"replaced by job {replacing[-1]['id']}", now=now)
         return replacing[max(0, too_many - len(staying)) :]
 
     def _skipped(self, one: Row) -> str:
-        job = self._jobs.get(one["id"])
-        taken = f" '{shown_key(job.frozen)}'" if job else ""
+        taken = ""
+        with suppress(StoreInvalidError):  # its row can't be read
+            if job := self._jobs.get(one["id"]):
+                taken = f" '{shown_key(job.frozen)}'"
         limit = one["slot_limit"]
         return (
             f"skipped: the slot{taken} is taken"

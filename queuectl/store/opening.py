@@ -6,6 +6,7 @@ import os
 import stat
 import struct
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import apsw
@@ -94,7 +95,21 @@ def build(path: Path) -> None:
     """Make a new queue in one go: nobody ever sees half of one. Where somebody else was first, theirs is as good."""
     make_private_folder(path.parent)
     with suppress(FileExistsError):
-        write_new(path, _empty_queue())
+        image = bytearray(blank())
+        image[_FORMAT] = _WAL  # a change of that later is a lock that nobody waits for
+        write_new(path, bytes(image))
+
+
+@cache
+def blank() -> bytes:
+    """Return the bytes of a queue with nothing in it."""
+    connection = apsw.Connection(":memory:")
+    try:
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        migrate(connection)
+        return connection.serialize("main")
+    finally:
+        connection.close()
 
 
 def check_version(connection: apsw.Connection, path: Path) -> None:
@@ -110,19 +125,6 @@ def check_version(connection: apsw.Connection, path: Path) -> None:
     if version < 1:
         raise StoreInvalidError(f"{path} holds no queue: its tables are gone. Bring a backup back")
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-
-
-def _empty_queue() -> bytes:
-    """Return the bytes of a queue with nothing in it, in WAL mode: a change of that is a lock that nobody waits for."""
-    connection = apsw.Connection(":memory:")
-    try:
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        migrate(connection)
-        image = bytearray(connection.serialize("main"))
-    finally:
-        connection.close()
-    image[_FORMAT] = _WAL
-    return bytes(image)
 
 
 def _beside(path: Path, ending: str) -> Path:

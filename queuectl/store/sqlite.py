@@ -16,7 +16,7 @@ from queuectl.model.errors import ConflictError, StoreInvalidError
 from queuectl.store.database import Row, log_warning
 from queuectl.store.migrations import LATEST, migrate, schema_version
 from queuectl.store.newborn import sync
-from queuectl.store.opening import build, check_version, look, refuse_network, remarks
+from queuectl.store.opening import blank, build, check_version, look, refuse_network, remarks
 from queuectl.store.queries import queries
 from queuectl.store.sqlite_errors import telling, told
 from queuectl.store.wake import Listener, WakeSockets
@@ -103,7 +103,7 @@ class SqliteDatabase:
     def in_memory(cls) -> SqliteDatabase:
         """Make an empty queue that nothing outlives; what reading a queue that isn't there yet gives."""
         connection = apsw.Connection(":memory:")
-        migrate(connection)
+        connection.deserialize("main", blank())
         return cls(connection, ":memory:")
 
     def run(self, query: str, /, **parameters: Any) -> list[Row]:

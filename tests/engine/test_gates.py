@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import apsw
 import pytest
 
 from queuectl.model.job import NewJob
 from queuectl.model.spec import Concurrency, JobSpec
-from queuectl.model.states import BlockedBy, JobState
+from queuectl.model.states import BlockedBy, JobState, OnConflict
 from tests.engine.simulation import START, Simulation
 
 RATE_US = 100_000
+
+
+@pytest.mark.parametrize("on_conflict", [OnConflict.SKIP, OnConflict.REPLACE])
+def test_a_damaged_job_at_a_gate_stops_nobody(tmp_path: Path, on_conflict: OnConflict) -> None:
+    sim = Simulation(tmp_path / "queue.db", slots=4)
+    spec = JobSpec(command="x", concurrency=Concurrency(key="db", on_conflict=on_conflict))
+    new = NewJob(frozen=spec, spec="s", state=JobState.BLOCKED, blocked_by=BlockedBy.GATE, run_at=START)
+    sim.store.jobs.enqueue_many([new], now=START)
+    sim.settle()
+    sim.store.jobs.enqueue_many([new], now=START)
+    connection = apsw.Connection(str(tmp_path / "queue.db"))
+    connection.execute("UPDATE jobs SET frozen = '{' WHERE id = ?", (2 if on_conflict is OnConflict.SKIP else 1,))
+    sim.add()
+    sim.settle()
+    states = dict(connection.execute("SELECT id, state FROM jobs"))
+    connection.close()
+    assert states[3] == "processing"
+    assert states[2] == ("cancelled" if on_conflict is OnConflict.SKIP else "blocked")
 
 
 @pytest.mark.parametrize("kept_back_by", ["slot", "worker"])

@@ -503,3 +503,22 @@ def test_b21_a_worker_that_can_say_nothing_goes_on(queuectl: Queuectl, script: s
         assert (done.returncode, done.stderr.count("\n") <= 1) == (0, True), done.stderr
     counts = queuectl.look(lambda store: store.jobs.counts())
     assert {state: count for state, count in counts.items() if count} == {"completed": 101}
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("'while :; do :; done'", "killed by SIGXCPU (its cpu_time limit)"),
+        ("'sh -c \"while :; do :; done\"; exit $?'", "exit code 152 (its cpu_time limit)"),
+        ("'trap \"\" XCPU; while :; do :; done'", "killed by SIGKILL (its cpu_time limit)"),
+    ],
+)
+def test_too_much_processor_time_ends_it_and_the_reason_says_so(
+    queuectl: Queuectl, command: str, reason: str
+) -> None:
+    queuectl.spec("busy", f"retries: 0\ncommand: {command}\nlimits: {{cpu_time: 1s}}\n")
+    queuectl("apply", "jobs.d")
+    queuectl("run", "--until-idle", code=1)
+    job = queuectl.json("get", "busy")
+    assert job["reason"] == f"{reason}, after 1 attempt"
+    assert job["attempts"][0]["error"] == "its cpu_time limit of 1s was reached"

@@ -275,6 +275,15 @@ class TestRates:
         gate.bench.claim()
         assert gate.admit(1045) == [3]
 
+    @pytest.mark.parametrize("key", ["db", None])
+    def test_only_one_of_a_spec_is_ready_at_a_time(self, gate: Gate, key: str | None) -> None:
+        for _ in range(3):
+            gate.job(limit=3, key=key, rate_us=20_000)
+        assert gate.admit(1000) == [1]
+        assert gate.admit(9000) == []
+        gate.bench.claim(now=9000)
+        assert gate.admit(9000) == [2]
+
     @pytest.mark.parametrize("seed", range(10))
     def test_late_starts_make_no_burst(self, gate: Gate, seed: int) -> None:
         """Whenever somebody looks, and whenever a worker has time for what is ready."""

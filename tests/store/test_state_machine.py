@@ -616,4 +616,4 @@ def explore(examples: int, steps: int, *, quick: bool) -> None:
 
 
 def test_the_store_does_what_its_model_does() -> None:
-    explore(50, 50, quick=True)
+    explore(25, 50, quick=True)
