@@ -24,7 +24,9 @@ def test_a_damaged_job_at_a_gate_stops_nobody(tmp_path: Path, on_conflict: OnCon
     sim.settle()
     sim.store.jobs.enqueue_many([new], now=START)
     connection = apsw.Connection(str(tmp_path / "queue.db"))
-    connection.execute("UPDATE jobs SET frozen = '{' WHERE id = ?", (2 if on_conflict is OnConflict.SKIP else 1,))
+    connection.execute(
+        "UPDATE jobs SET frozen = '{' WHERE id = ?", (2 if on_conflict is OnConflict.SKIP else 1,)
+    )
     sim.add()
     sim.settle()
     states = dict(connection.execute("SELECT id, state FROM jobs"))

@@ -338,7 +338,10 @@ def test_a_stopped_child_still_times_out(attempts: Attempts) -> None:
 
 def test_survivors_of_a_stop_have_the_rest_of_kill_after(any_attempts: Attempts) -> None:
     """A shell dies of SIGTERM at once; its child may be cleaning up."""
-    child = "trap 'sleep 0.3; echo cleaned up >> done; exit' TERM; sleep 20 & touch ready; wait"
+    nap = (
+        "sh -c 'touch ready; exec sleep 20'"  # ready when it has a SIGTERM of its own: not the trap's, forked
+    )
+    child = f"trap 'sleep 0.3; echo cleaned up >> done; exit' TERM; {nap} & wait"
     started = any_attempts.start(f'sh -c "{child}" & wait', kill_after_ms=10_000)
     wait_until((any_attempts.cwd / "ready").exists)
     since = time.monotonic()
