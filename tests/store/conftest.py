@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,9 @@ from queuectl.model.spec import JobSpec
 from queuectl.model.states import BlockedBy, JobState, Outcome
 from queuectl.model.transition import Transition
 from queuectl.store.store import Store
+
+if TYPE_CHECKING:
+    from tests.store.flow import Flow
 
 KINDS = ["sqlite"]
 OpenStore = Callable[[], Store]
@@ -138,3 +141,18 @@ def bench(store: Store) -> Bench:
 def path(tmp_path: Path) -> Path:
     """Where a SQLite queue may be made."""
     return tmp_path / "queue.db"
+
+
+@pytest.fixture
+def flow(store: Store) -> Flow:
+    from tests.store.flow import Flow  # it drives a Bench
+
+    return Flow(store)
+
+
+@pytest.fixture
+def other(open_store: OpenStore) -> Flow:
+    """The same queue through another connection."""
+    from tests.store.flow import Flow
+
+    return Flow(open_store())

@@ -10,6 +10,8 @@ from queuectl.model.states import BlockedBy, JobState, Outcome
 from queuectl.store.store import Store
 from tests.store.conftest import Bench
 
+BLOCKED, SCHEDULED, PENDING = JobState.BLOCKED, JobState.SCHEDULED, JobState.PENDING
+PROCESSING = JobState.PROCESSING
 COMPLETED, CANCELLED, DEAD = JobState.COMPLETED, JobState.CANCELLED, JobState.DEAD
 
 

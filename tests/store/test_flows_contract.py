@@ -10,28 +10,7 @@ import pytest
 from queuectl.model.flow import Ends
 from queuectl.model.spec import Concurrency
 from queuectl.model.states import FINAL, BlockedBy, JobState
-from queuectl.store.store import Store
-from tests.store.conftest import OpenStore
-from tests.store.flow import Flow
-
-BLOCKED, SCHEDULED, PENDING, PROCESSING = (
-    JobState.BLOCKED,
-    JobState.SCHEDULED,
-    JobState.PENDING,
-    JobState.PROCESSING,
-)
-COMPLETED, CANCELLED, DEAD = JobState.COMPLETED, JobState.CANCELLED, JobState.DEAD
-
-
-@pytest.fixture
-def flow(store: Store) -> Flow:
-    return Flow(store)
-
-
-@pytest.fixture
-def other(open_store: OpenStore) -> Flow:
-    """The same queue through another connection."""
-    return Flow(open_store())
+from tests.store.flow import BLOCKED, CANCELLED, COMPLETED, DEAD, PENDING, SCHEDULED, Flow
 
 
 @pytest.mark.parametrize("ends", get_args(Ends))
