@@ -15,7 +15,9 @@ from benchmarks.harness.results import write
 from benchmarks.harness.setting import Setting, opened
 from benchmarks.harness.table import table
 
-BENCHES = ("drain", "enqueue", "latency", "idle", "startup", "scale", "listing", "apply", "fires")
+BENCHES = (
+    "drain", "enqueue", "latency", "idle", "startup", "scale", "listing", "apply", "fires", "dashboard",
+)  # fmt: skip
 RESULTS = Path(__file__).parent / "results"
 
 

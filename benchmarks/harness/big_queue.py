@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,16 @@ from queuectl.queue import Queue
 
 _BATCH = 200_000
 _NEXT_YEAR_S = 365 * 24 * 3600
+_WEEK = """
+WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 7 * 24 * 60)
+INSERT INTO minutes (at, power, succeeded, failed)
+SELECT :now - n * 60000, value, 20 + n % 7, n % 3 FROM numbers, json_each('[5, 8, 11, 15]')
+ON CONFLICT DO NOTHING"""
+_COUNTS = """
+INSERT INTO attempt_counts (spec, queue, outcome, took_le, waited_le, attempts, took_ms, waited_ms, last_at)
+SELECT spec, 'default', CASE state WHEN 'dead' THEN 'failed' ELSE 'succeeded' END, 100, 1000, COUNT(*), COUNT(*) * 50,
+    COUNT(*) * 200, MAX(updated_at) FROM jobs WHERE spec IS NOT NULL AND finished_at IS NOT NULL GROUP BY spec, state
+ON CONFLICT DO NOTHING"""
 
 
 def make(path: Path, **counts: int) -> None:
@@ -36,6 +47,22 @@ def add_pending(path: Path, count: int) -> None:
     with connection:
         _copy(connection, "pending", count)
     connection.close()
+
+
+def spec_name(number: int) -> str:
+    """Return the name of one of the specs of `spread_over_specs`."""
+    return f"spec-{number:05}"
+
+
+def spread_over_specs(path: Path, specs: int) -> None:
+    """Make the finished jobs those of so many specs, which have been applied, and a week of attempts of them."""
+    with _unsafe(path) as connection, _without_indexes(connection):
+        connection.execute(
+            "UPDATE jobs SET spec = printf('spec-%05d', id % ?), spec_version = 1 WHERE finished_at IS NOT NULL",
+            (specs,),
+        )
+        connection.execute(_WEEK, {"now": time.time_ns() // 1_000_000 // 60_000 * 60_000})
+        connection.execute(_COUNTS)
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 // differs. Buttons are forms; here they are sent without leaving the page. Everything works without this script, too.
 
 const base = document.body.dataset.base;
-const SHORTEST_MS = 500; // between two looks, however busy the queue is
+const SHORTEST_MS = 100; // between two looks, however busy the queue is
+const SHARE = 10; // a look that took long is followed by a rest of so many times as long
 const NOTICE_MS = 8000;
 
 let due = false;
@@ -12,12 +13,14 @@ async function look() {
   if (looking || document.hidden || document.querySelector("dialog[open]")) { due = true; return; }
   looking = true;
   due = false;
+  const began = performance.now();
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html", "x-live": "1" } });
     if (answer.status === 401) { location.reload(); return; }
     if (answer.headers.get("content-type")?.startsWith("text/html")) show(await answer.text()); // that it failed, too
   } catch { /* the stream says when the server is back */ }
-  setTimeout(() => { looking = false; if (due) look(); }, SHORTEST_MS);
+  const rest = Math.max(SHORTEST_MS, SHARE * (performance.now() - began));
+  setTimeout(() => { looking = false; if (due) look(); }, rest);
 }
 
 function show(html) {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -11,22 +10,11 @@ from playwright.sync_api import Browser, Page, expect
 from queuectl.model.job import Job
 from queuectl.model.states import JobState
 from queuectl.service.context import Context
+from tests.browser.chromium import tab
 from tests.store.conftest import Bench
-from tests.web.browser import chromium, tab
 from tests.web.conftest import Server
 
 AT_END = "box => box.scrollHeight - box.scrollTop - box.clientHeight < 32"
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser, server: Server) -> Page:
-    return tab(browser, server.token, viewport={"width": 1280, "height": 900})
 
 
 def writing(ctx: Context, bench: Bench, output: bytes, **changes: object) -> Job:

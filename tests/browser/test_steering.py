@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from queuectl.model.states import JobState
 from queuectl.service import queues, specs
 from queuectl.service.context import Context
 from tests.service.applying import apply_files
 from tests.store.conftest import Bench
-from tests.web.browser import chromium, tab
 from tests.web.conftest import Server
 from tests.web.test_dead_page import dead
 
 NIGHTLY = "command: 'true'\nschedule: '0 2 * * *'\n"
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser, server: Server) -> Page:
-    return tab(browser, server.token, viewport={"width": 1280, "height": 900}, timezone_id="Asia/Kolkata")
 
 
 @pytest.fixture

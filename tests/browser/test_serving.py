@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 
 import psutil
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.command import Queuectl
-from tests.web.browser import chromium
 from tests.web.conftest import Server
 from tests.web.test_serving import move, running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 def test_the_link_logs_in_and_is_forgotten(server: Server, browser: Browser) -> None:
