@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VERSIONS := 3.11 3.12 3.13 3.14
 RUN_DB := .queuectl/queue.db
 
-.PHONY: help setup run test test-all faults soak fuzz lint format docs bench bench-smoke clean
+.PHONY: help setup run test test-all examples faults soak fuzz lint format docs bench bench-smoke clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,16 +28,19 @@ run: setup ## Apply jobs.d to a queue of its own, run it until idle, show what h
 		$(BIN)/queuectl list; echo; \
 		$(BIN)/queuectl next'
 
-test: setup ## Run all tests
+test: setup ## Run the tests (a minute)
 	$(BIN)/python -m pytest
 
-test-all: ## Run all tests on every Python ≥ 3.11 found
+test-all: ## Run them on every Python ≥ 3.11 found
 	@for version in $(VERSIONS); do \
 		if python$$version -c '$(MINIMUM)' 2>/dev/null; then \
 			echo "== Python $$version"; \
 			$(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON=python$$version || exit 1; \
 		else echo "== Python $$version: not on this machine"; fi; \
 	done
+
+examples: setup ## Do what the README of every example says (half a minute)
+	$(BIN)/python -m pytest tests/examples
 
 faults: setup ## Provoke every fault of the catalogue and torment workers for a minute (8 minutes)
 	$(BIN)/python -m pytest tests/faults --timeout 300 $(FAULTS)
