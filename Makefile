@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VERSIONS := 3.11 3.12 3.13 3.14
 RUN_DB := .queuectl/queue.db
 
-.PHONY: help setup run test test-all examples faults soak fuzz lint format docs bench bench-smoke clean
+.PHONY: help setup run test test-all examples browser screenshots faults soak fuzz lint format docs bench bench-smoke clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-all: ## Run them on every Python ≥ 3.11 found
 examples: setup ## Do what the README of every example says (half a minute)
 	$(BIN)/python -m pytest tests/examples
 
+browser: setup ## Use the dashboard in a real Chromium (2 minutes)
+	$(BIN)/python -m pytest tests/browser -n 2
+
 faults: setup ## Provoke every fault of the catalogue and torment workers for a minute (8 minutes)
 	$(BIN)/python -m pytest tests/faults --timeout 300 $(FAULTS)
 
@@ -63,6 +66,9 @@ format: setup ## Format the code and mend what can be mended
 
 docs: setup ## Write the generated parts of README.md anew
 	$(BIN)/python docs/generate.py
+
+screenshots: setup ## Take the pictures of the dashboard anew: make screenshots ALL=some/folder for every page
+	$(BIN)/python docs/screenshots.py $(ALL)
 
 bench: setup ## Measure queuectl beside its limits and peers (40 minutes; one: make bench BENCH=drain)
 	PYTHON=$(abspath $(BIN))/python benchmarks/prepare
