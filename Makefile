@@ -6,9 +6,10 @@ MINIMUM := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c '$(MINIMUM)' 2>/dev/null && echo $$python && break; done)
 VERSIONS := 3.11 3.12 3.13 3.14
+unexport PYTHONDONTWRITEBYTECODE  # else every process that a test starts compiles all that it loads
 RUN_DB := .queuectl/queue.db
 
-.PHONY: help setup run test test-all examples browser screenshots faults soak fuzz lint format docs bench bench-smoke clean
+.PHONY: help setup run test test-all scenarios web screenshots faults soak fuzz lint format docs bench bench-smoke clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +20,7 @@ $(VENV)/.ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "make: $(PYTHON) has no venv (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pytest --collect-only -n 0 >/dev/null || true  # compiles the tests, once
 	@touch $@
 
 run: setup ## Apply jobs.d to a queue of its own, run it until idle, show what happened and what fires next
@@ -39,11 +41,11 @@ test-all: ## Run them on every Python ≥ 3.11 found
 		else echo "== Python $$version: not on this machine"; fi; \
 	done
 
-examples: setup ## Do what the README of every example says (half a minute)
-	$(BIN)/python -m pytest tests/examples
+scenarios: setup ## Play whole stories: every example as its README says, hooks with real receivers (half a minute)
+	$(BIN)/python -m pytest tests/scenarios
 
-browser: setup ## Use the dashboard in a real Chromium (2 minutes)
-	$(BIN)/python -m pytest tests/browser -n 2
+web: setup ## Test the dashboard, also in a real Chromium (3 minutes)
+	$(BIN)/python -m pytest tests/web tests/browser --timeout 120
 
 faults: setup ## Provoke every fault of the catalogue and torment workers for a minute (8 minutes)
 	$(BIN)/python -m pytest tests/faults --timeout 300 $(FAULTS)

@@ -7,7 +7,6 @@ import os
 import signal
 import stat
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from typing import IO, Any, NamedTuple
 
@@ -166,7 +165,9 @@ def _popen(program: bytes, argv: list[bytes], env: Environment, cwd: bytes, chan
 
 def _held_in_memory(text: str) -> IO[bytes]:
     """Return a file that has no name, at its beginning."""
-    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  whoever asks closes it
+    from tempfile import TemporaryFile  # noqa: PLC0415  it loads what packs files; few jobs read anything
+
+    file = TemporaryFile(buffering=0)  # noqa: SIM115  whoever asks closes it
     file.write(encode(text))
     file.seek(0)
     return file

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 
 class QueuectlError(Exception):
@@ -32,7 +33,7 @@ class InvalidSpecError(QueuectlError):
     exit_code = 3
 
 
-class SpecFault(NamedTuple):
+class SpecFault(msgspec.Struct, frozen=True):
     """What is wrong with a spec, where its file no longer has to be at hand."""
 
     spec: str

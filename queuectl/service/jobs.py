@@ -11,8 +11,6 @@ from typing import NoReturn
 import msgspec
 from msgspec.structs import replace
 
-from queuectl.engine.output import said_name
-from queuectl.engine.said import read_said
 from queuectl.model.errors import ConflictError, UnknownError, UsageError
 from queuectl.model.fire import StoredSpec
 from queuectl.model.job import Attempt, Job, NewJob
@@ -108,6 +106,9 @@ def as_it_says(ctx: Context, job: Job) -> Job:
     attempt = ctx.store.attempts.get(job.id, job.attempt)
     if attempt is None or attempt.output_file is None or attempt.outcome is not None:
         return job
+    from queuectl.engine.output import said_name  # noqa: PLC0415  only where one runs
+    from queuectl.engine.said import read_said  # noqa: PLC0415
+
     path = output_path(ctx, said_name(attempt.output_file))
     said = None if path is None else read_said(str(path), keep=True)
     return job if said is None else replace(job, said=said)

@@ -13,8 +13,6 @@ from queuectl.model.config import KEYS, Config, Kind
 from queuectl.model.errors import UsageError
 from queuectl.model.hook import Hook
 from queuectl.model.spec import RETRIES_RANGE, Keep
-from queuectl.rules.hooks import check_hook, parse_hook
-from queuectl.rules.hooks import shown as shown_hook
 from queuectl.rules.nearest import did_you_mean
 from queuectl.rules.units import format_duration, format_size, parse_duration, parse_size
 
@@ -182,7 +180,9 @@ def _format(kind: Kind, value: Any) -> str:
         case "factor" | "share":
             return f"{value:g}" if float(f"{value:g}") == value else repr(value)
         case "hook":
-            return shown_hook(value)
+            from queuectl.rules.hooks import shown  # noqa: PLC0415  most queues have none
+
+            return shown(value)
         case _:
             return str(value)
 
@@ -282,6 +282,8 @@ def _check_notification(key: str, text: str) -> None:
 
 
 def _hook(_: str, text: str) -> Hook | None:
+    from queuectl.rules.hooks import check_hook, parse_hook  # noqa: PLC0415  as above
+
     if text.strip().lower() == "none":
         return None
     hook = parse_hook(text.strip())

@@ -1,5 +1,0 @@
-"""Examples run as real processes, too."""
-
-from tests.e2e.conftest import queuectl
-
-__all__ = ["queuectl"]
