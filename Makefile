@@ -45,7 +45,8 @@ scenarios: setup ## Play whole stories: every example as its README says, hooks 
 	$(BIN)/python -m pytest tests/scenarios
 
 web: setup ## Test the dashboard, also in a real Chromium (3 minutes)
-	$(BIN)/python -m pytest tests/web tests/browser --timeout 120
+	$(BIN)/python -m pytest tests/web --timeout 300
+	$(BIN)/python -m pytest tests/browser --timeout 180 -n 2
 
 faults: setup ## Provoke every fault of the catalogue and torment workers for a minute (8 minutes)
 	$(BIN)/python -m pytest tests/faults --timeout 300 $(FAULTS)

@@ -86,14 +86,16 @@ def lived_in(folder: Path) -> Iterator[Queuectl]:
     queuectl = Queuectl(folder)
     clock = WallClock(queuectl)
     now = time.time_ns() // 1_000_000
-    clock.step(now // STEP_MS * STEP_MS - now + 1_000 - STEPS * STEP_MS)
+    start = now // STEP_MS * STEP_MS + 500 - STEPS * STEP_MS
+    clock.step(start - now)
     for name, text in SPECS.items():
         queuectl.spec(name, text)
     queuectl("apply", "jobs.d")
     queuectl.start("run", "--slots", "4")
     queuectl.start("run", "--slots", "2", "--queue", "media")
     for _ in range(STEPS):
-        clock.step(STEP_MS)
+        start += STEP_MS
+        clock.step(start - clock.now())
         settle(queuectl)
     clock.step(-clock.now() + time.time_ns() // 1_000_000)
     queuectl.spec("sync-inventory", SPECS["sync-inventory"].replace("1,204", "1,310"))
@@ -130,7 +132,7 @@ def paths(queuectl: Queuectl) -> dict[str, str]:
     (going,) = queuectl.json("list", "--state", "processing")
     dead = queuectl.json("list", "--state", "dead")
     return {
-        "overview": "",
+        "overview": "?span=day",
         "jobs": "jobs",
         "job": f"jobs/{going['id']}",
         "dead-job": f"jobs/{dead[0]['id']}",

@@ -15,14 +15,12 @@ _BATCH = 200_000
 _NEXT_YEAR_S = 365 * 24 * 3600
 _WEEK = """
 WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 7 * 24 * 60)
-INSERT INTO minutes (at, power, succeeded, failed)
-SELECT :now - n * 60000, value, 20 + n % 7, n % 3 FROM numbers, json_each('[5, 8, 11, 15]')
-ON CONFLICT DO NOTHING"""
+INSERT OR IGNORE INTO minutes (at, power, succeeded, failed)
+SELECT :now - n * 60000, value, 20 + n % 7, n % 3 FROM numbers, json_each('[5, 8, 11, 15]')"""
 _COUNTS = """
-INSERT INTO attempt_counts (spec, queue, outcome, took_le, waited_le, attempts, took_ms, waited_ms, last_at)
+INSERT OR IGNORE INTO attempt_counts (spec, queue, outcome, took_le, waited_le, attempts, took_ms, waited_ms, last_at)
 SELECT spec, 'default', CASE state WHEN 'dead' THEN 'failed' ELSE 'succeeded' END, 100, 1000, COUNT(*), COUNT(*) * 50,
-    COUNT(*) * 200, MAX(updated_at) FROM jobs WHERE spec IS NOT NULL AND finished_at IS NOT NULL GROUP BY spec, state
-ON CONFLICT DO NOTHING"""
+    COUNT(*) * 200, MAX(updated_at) FROM jobs WHERE spec IS NOT NULL AND finished_at IS NOT NULL GROUP BY spec, state"""
 
 
 def make(path: Path, **counts: int) -> None:
@@ -63,6 +61,8 @@ def spread_over_specs(path: Path, specs: int) -> None:
         )
         connection.execute(_WEEK, {"now": time.time_ns() // 1_000_000 // 60_000 * 60_000})
         connection.execute(_COUNTS)
+    with Queue(path) as queue:
+        queue.context.store.minutes.forget(now=queue.context.now())  # as a worker does
 
 
 @contextmanager

@@ -12,8 +12,6 @@ from queuectl.store.store import Store
 
 STEP = 200
 """Rows forgotten in one step at most."""
-KEEP_MINUTES_MS = 8 * 86_400_000
-"""The dashboard shows a week of them."""
 
 
 def forget_some(store: Store, config: Config, log_dir: Path, *, now: int) -> bool:
@@ -24,7 +22,7 @@ def forget_some(store: Store, config: Config, log_dir: Path, *, now: int) -> boo
         store.jobs.leave_behind([*job_ids, *of_specs], now=now)
         _, files = store.history.forget([*job_ids, *of_specs])
         fires = store.history.forget_fires(config.keep_fires, now=now, limit=STEP)
-        store.minutes.forget(before=now - KEEP_MINUTES_MS)
+        store.minutes.forget(now=now)
     for name in files:
         with suppress(OSError):
             (log_dir / Path(name).name).unlink()

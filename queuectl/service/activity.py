@@ -12,6 +12,7 @@ import msgspec
 from queuectl.model.tally import Tally
 from queuectl.rules.percentiles import percentile
 from queuectl.service.context import Context
+from queuectl.store.minutes import COARSE_MS
 
 Span = Literal["hour", "day", "week"]
 
@@ -19,7 +20,7 @@ _MINUTE = 60_000
 _STEPS: dict[Span, tuple[int, int]] = {
     "hour": (_MINUTE, 60),
     "day": (15 * _MINUTE, 96),
-    "week": (120 * _MINUTE, 84),
+    "week": (COARSE_MS, 84),
 }
 """The length of a step in ms, and how many there are."""
 

@@ -9,6 +9,9 @@ from queuectl.model.tally import Tally
 from queuectl.store.database import Database
 
 MINUTE_MS = 60_000
+COARSE_MS = 120 * MINUTE_MS
+"""The step of what is older than FINE_MS."""
+FINE_MS, KEPT_MS = 25 * 3_600_000, 8 * 86_400_000
 _FAILURES = frozenset(
     {Outcome.FAILED, Outcome.SIGNALLED, Outcome.TIMED_OUT, Outcome.SPAWN_FAILED, Outcome.LOST}
 )
@@ -36,6 +39,10 @@ class Minutes:
         """Return the counts from an instant on, in steps of whole minutes, oldest first."""
         return [Tally(**row) for row in self._db.run("minutes_since", since=since, step=step_ms)]
 
-    def forget(self, *, before: int) -> None:
-        """Delete what is older."""
-        self._db.run("forget_minutes", before=before)
+    def forget(self, *, now: int) -> None:
+        """Keep only sums of what is older than a day, as a week shows them; delete what is older than that."""
+        self._db.run("forget_minutes", before=now - KEPT_MS)
+        old = {"before": (now - FINE_MS) // COARSE_MS * COARSE_MS, "step": COARSE_MS}
+        with self._db.transaction():
+            self._db.run("sum_up_minutes", **old)
+            self._db.run("forget_summed_up", **old)

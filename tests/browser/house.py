@@ -42,7 +42,7 @@ def furnish(ctx: Context, bench: Bench, folder: Path) -> list[str]:
             ids[state] = job.id
     dead = bench.processing(priority=1000, now=now, command=LONG, key="k" * 100, spec=None)
     said = {"output": OUTPUT, "output_bytes": len(OUTPUT), "error": "exit code 1"}
-    bench.finish(dead, JobState.DEAD, now=now, reason="exit code 1, after 1 failure", **said)
+    bench.finish(dead, JobState.DEAD, now=now, **said)
     return [
         "",
         "?span=week",

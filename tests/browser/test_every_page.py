@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,14 @@ def test_axe_finds_nothing(
     browser: Browser, server: Server, paths: list[str], scheme: str, size: object
 ) -> None:
     page = tab(browser, server.token, color_scheme=scheme, viewport=size)
+    wrong = []
     for path in paths:
         page.goto(server.url + path)
         expect(page.locator("h1")).to_be_visible()
         assert (page.evaluate(LIGHTNESS) > 0.8) == (scheme == "light"), path
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"/{path}\n{found.generate_report()}"
+        wrong += complaints(page)
     page.context.close()
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -53,13 +55,11 @@ def test_axe_finds_nothing_where_nothing_is(browser: Browser, server: Server, sc
     for path in ("", "jobs", "specs", "dead", "workers"):
         page.goto(server.url + path)
         expect(page.locator(".empty").first).to_be_visible()
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"/{path}\n{found.generate_report()}"
+        assert not complaints(page)
     stranger = browser.new_context(color_scheme=scheme).new_page()
     stranger.goto(server.url)
     expect(stranger.get_by_label("Token")).to_be_visible()
-    found = Axe().run(stranger)
-    assert found.violations_count == 0, found.generate_report()
+    assert not complaints(stranger)
 
 
 @pytest.mark.timeout(120)
@@ -95,11 +95,12 @@ def test_all_of_it_by_keyboard_alone(page: Page, server: Server, paths: list[str
 
     page.keyboard.press("g")
     page.keyboard.press("j")
+    expect(page.locator("h1")).to_have_text("Jobs")
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox")).to_be_focused()
-    page.keyboard.type("pg_dump")
+    page.keyboard.type("dump")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(lambda url: "text=pg_dump" in url)
+    expect(page).to_have_url(re.compile("text=dump"))
     page.keyboard.press("j")
     page.keyboard.press("j")
     second = page.locator("tr[data-row]").nth(1)
@@ -133,3 +134,12 @@ def test_rows_that_change_don_t_move_the_others(page: Page, server: Server, benc
     bench.finish(job)
     expect(changed).to_have_text("completed")
     assert row.bounding_box() == before
+
+
+def complaints(page: Page) -> list[str]:
+    """Return what axe finds on a page, a line for each element."""
+    return [
+        f"{page.url} {violation['id']}: {node['html'][:160]}"
+        for violation in Axe().run(page).response["violations"]
+        for node in violation["nodes"]
+    ]

@@ -48,7 +48,7 @@ def test_a_dead_job_is_retried_and_completes_before_the_eyes(
     page.goto(f"{server.url}dead")
     expect(page.get_by_text("exit code 1").first).to_be_visible()
     (queuectl.folder / "mended").touch()
-    page.get_by_role("button", name="Retry", exact=False).first.click()
+    page.get_by_role("button", name="Retry test -e").click()
     expect(page.get_by_text("No job is dead.")).to_be_visible()
     page.goto(f"{server.url}jobs/1")
     expect(page.locator("main .state").first).to_have_text("completed")

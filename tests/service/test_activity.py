@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from queuectl.engine.retention import KEEP_MINUTES_MS, forget_some
+from queuectl.engine.retention import forget_some
 from queuectl.model.states import JobState, Outcome
 from queuectl.service.activity import activity
 from queuectl.service.ahead import AHEAD_MS, MOST_FIRES, ahead
 from queuectl.service.context import Context
 from queuectl.service.specs import trigger
+from queuectl.store.minutes import COARSE_MS, KEPT_MS
 from tests.service.applying import apply_files
 from tests.service.conftest import NOON
 from tests.store.conftest import Bench
@@ -57,10 +58,26 @@ def test_an_end_that_is_not_recorded_is_not_counted(ctx: Context, bench: Bench) 
 
 def test_minutes_are_kept_for_as_long_as_they_are_shown(ctx: Context, bench: Bench, tmp_path: Path) -> None:
     end(bench, Outcome.SUCCEEDED, started=NOON, took=1)
-    forget_some(ctx.store, ctx.config, tmp_path, now=NOON + KEEP_MINUTES_MS - MINUTE)
+    forget_some(ctx.store, ctx.config, tmp_path, now=NOON + KEPT_MS - COARSE_MS)
     assert ctx.store.minutes.since(0, step_ms=MINUTE)
-    forget_some(ctx.store, ctx.config, tmp_path, now=NOON + KEEP_MINUTES_MS + MINUTE)
+    forget_some(ctx.store, ctx.config, tmp_path, now=NOON + KEPT_MS + COARSE_MS)
     assert not ctx.store.minutes.since(0, step_ms=MINUTE)
+
+
+def test_what_is_older_than_a_day_is_summed_up_and_counted_as_before(
+    ctx: Context, bench: Bench, tmp_path: Path
+) -> None:
+    two_days = 48 * 60 * MINUTE
+    for minute in range(0, 200, 20):
+        outcome = Outcome.FAILED if minute % 40 else Outcome.SUCCEEDED
+        end(bench, outcome, started=NOON - two_days + minute * MINUTE, took=1000)
+    end(bench, Outcome.SUCCEEDED, started=NOON, took=1000)
+    before = activity(ctx, "week")
+    for _ in range(2):
+        forget_some(ctx.store, ctx.config, tmp_path, now=NOON)
+        assert activity(ctx, "week") == before
+    assert len(ctx.store.minutes.since(0, step_ms=MINUTE)) == 3
+    assert (before.succeeded, before.failed) == (6, 5)
 
 
 def test_the_lanes_are_of_what_fires_next_with_what_it_did(

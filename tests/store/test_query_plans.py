@@ -90,6 +90,8 @@ PLANS = {
     "runs_of_specs": "attempts by key, jobs by key, jobs_spec",
     "tally": "",
     "minutes_since": "minutes by key",
+    "sum_up_minutes": "minutes by key",
+    "forget_summed_up": "minutes by key",
     "forget_minutes": "minutes by key",
     "record_apply": "",
     "apply_record": "applies by key",

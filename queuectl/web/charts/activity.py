@@ -1,9 +1,6 @@
-"""Attempts over time as bars, and how long they took as lines."""
+"""Attempts over time, and how long they took, as bars."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Sequence
-from itertools import groupby
 
 from markupsafe import Markup
 
@@ -37,10 +34,15 @@ def throughput(shown: Activity) -> Markup:
 def durations(shown: Activity) -> Markup:
     """Draw what half of the attempts of each step did not exceed, and what 95% did not."""
     most = max([1.0, *(step.slow_ms or 0 for step in shown.steps)])
-    lines = [*_line(shown.steps, _slow, most, "line second"), *_line(shown.steps, _median, most, "line")]
+    width = (_WIDTH - _LEFT) / len(shown.steps)
+    bars = [
+        bar
+        for number, step in enumerate(shown.steps)
+        for bar in _heights(step, _LEFT + number * width, width, most)
+    ]
     half, most_of_them = _said(shown.median_ms), _said(shown.slow_ms)
     label = f"durations of attempts in the last {shown.span}: median {half}, 95% {most_of_them}"
-    return chart(_WIDTH, _HEIGHT, label, [*_axes(shown, _said(most)), *lines])
+    return chart(_WIDTH, _HEIGHT, label, [*_axes(shown, _said(most)), *bars])
 
 
 def _bars(step: Step, x: float, width: float, most: int) -> list[Markup]:
@@ -60,22 +62,17 @@ def _bars(step: Step, x: float, width: float, most: int) -> list[Markup]:
     return found
 
 
-def _line(
-    steps: Sequence[Step], value: Callable[[Step], float | None], most: float, kind: str
-) -> list[Markup]:
-    width = (_WIDTH - _LEFT) / len(steps)
-    points = [(_LEFT + (number + 0.5) * width, value(step)) for number, step in enumerate(steps)]
+def _heights(step: Step, x: float, width: float, most: float) -> list[Markup]:
+    told = (
+        f"{format_instant(step.at)}: half took up to {_said(step.median_ms)}, 95% up to {_said(step.slow_ms)}"
+    )
     found = []
-    for there, group in groupby(points, lambda point: point[1] is not None):
-        if there:
-            stretch = [(x, _TOP + _PLOT - (ms or 0) / most * _PLOT) for x, ms in group]
-            if len(stretch) == 1:
-                stretch = [
-                    (stretch[0][0] - width / 2, stretch[0][1]),
-                    (stretch[0][0] + width / 2, stretch[0][1]),
-                ]
+    for ms, kind in ((step.slow_ms, "slow"), (step.median_ms, "half")):
+        if ms is not None:
+            height = max(1.0, ms / most * _PLOT)
+            top = _TOP + _PLOT - height
             found.append(
-                element("polyline", class_=kind, points=" ".join(f"{x:.1f},{y:.1f}" for x, y in stretch))
+                titled("rect", told, class_=kind, x=x, y=top, width=max(1.0, width - 1), height=height)
             )
     return found
 
@@ -99,14 +96,6 @@ def _axes(shown: Activity, most: str) -> list[Markup]:
         element("text", most, x=_LEFT - 4, y=_TOP + 8, text_anchor="end"),
         *labels,
     ]
-
-
-def _median(step: Step) -> float | None:
-    return step.median_ms
-
-
-def _slow(step: Step) -> float | None:
-    return step.slow_ms
 
 
 def _said(ms: float | None) -> str:

@@ -10,19 +10,22 @@ from markupsafe import Markup, escape
 
 def element(tag: str, *inner: str | Markup, **attributes: object) -> Markup:
     """Return an element. Attributes are written with `_` for `-` and without a `_` at the end; None leaves one out."""
-    given = "".join(
-        f' {_name(name)}="{escape(_number(value))}"'
-        for name, value in attributes.items()
-        if value is not None
-    )
-    content = "".join(one if isinstance(one, Markup) else escape(one) for one in inner)
-    return Markup(f"<{tag}{given}>{content}</{tag}>")  # noqa: S704  all of it is escaped above
+    parts = ["<", tag]
+    for name, value in attributes.items():
+        if value is not None:
+            parts += [" ", _name(name), '="', _text(value), '"']
+    parts.append(">")
+    parts += [one if isinstance(one, Markup) else escape(one) for one in inner]
+    parts += ["</", tag, ">"]
+    return Markup("".join(parts))  # noqa: S704  all of it is escaped above
 
 
-def chart(width: int, height: int, label: str, parts: Iterable[Markup], *, kind: str = "chart") -> Markup:
-    """Return a whole chart, with what it says for those who don't see it."""
+def chart(
+    width: int, height: int, label: str, parts: Iterable[Markup], *, kind: str = "chart", role: str = "img"
+) -> Markup:
+    """Return a whole chart, with what it says for those who don't see it. `role`: "group" where links are in it."""
     return element(
-        "svg", *parts, class_=kind, viewBox=f"0 0 {width} {height}", role="img", aria_label=label,
+        "svg", *parts, class_=kind, viewBox=f"0 0 {width} {height}", role=role, aria_label=label,
         preserveAspectRatio="xMinYMin meet",
     )  # fmt: skip
 
@@ -37,5 +40,7 @@ def _name(attribute: str) -> str:
     return attribute.rstrip("_").replace("_", "-")
 
 
-def _number(value: object) -> object:
-    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else value
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.1f}".removesuffix(".0")
+    return str(value) if isinstance(value, int) else escape(value)

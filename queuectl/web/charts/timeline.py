@@ -27,7 +27,7 @@ def timeline(lanes: Sequence[Lane], now: int, base: str) -> Markup:
     at = _x(now, now)
     line = element("line", class_="now", x1=at, x2=at, y1=_TOP - 8, y2=height)
     label = f"What {len(lanes)} specs did in the last 6 hours, and when they fire in the next 24"
-    return chart(_WIDTH, height, label, [*_ticks(now, height), *rows, line], kind="chart long")
+    return chart(_WIDTH, height, label, [*_ticks(now, height), *rows, line], kind="chart long", role="group")
 
 
 def _lane(lane: Lane, y: int, now: int, base: str) -> list[Markup]:

@@ -119,6 +119,7 @@ function dress(root) {
     const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? UNITS[3];
     const text = time.hasAttribute("data-exact") ? exact.format(at) : relative.format(Math.trunc(seconds / length), unit);
     if (time.textContent !== text) time.textContent = text;
+    time.hidden = time.hasAttribute("data-exact") && at.getTimezoneOffset() === 0;
     time.title = `${exact.format(at)} = ${time.dateTime}`;
   }
 }
