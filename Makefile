@@ -73,7 +73,7 @@ docs: setup ## Write the generated parts of README.md anew
 screenshots: setup ## Take the pictures of the dashboard anew: make screenshots ALL=some/folder for every page
 	$(BIN)/python docs/screenshots.py $(ALL)
 
-bench: setup ## Measure queuectl beside its limits and peers (40 minutes; one: make bench BENCH=drain)
+bench: setup ## Measure queuectl beside its limits and peers (25 minutes; one: make bench BENCH=drain)
 	PYTHON=$(abspath $(BIN))/python benchmarks/prepare
 	$(BIN)/python -m benchmarks $(BENCH)
 
