@@ -10,3 +10,8 @@ def make_private_folder(path: Path) -> None:
     if not path.is_dir():
         make_private_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
+
+
+def token_file(database: Path) -> Path:
+    """Return where the tokens of a queue's dashboard are kept: `queue.tokens` beside queue.db."""
+    return database.with_suffix(".tokens") if database.suffix == ".db" else Path(f"{database}.tokens")

@@ -39,7 +39,11 @@ class Readers:
             raise TooManyWatchersError(f"{MOST_READERS} outputs are followed; close a page of the dashboard")
 
     async def follow(self, look: Look, start: int | None) -> AsyncIterator[Window | None]:
-        """Yield what comes, and None now and then where nothing does. Ends with the attempt, or the server."""
+        """Yield what comes, and None now and then where nothing does. Ends with the attempt, or the server.
+
+        TooManyWatchersError where others came first.
+        """
+        self.check_room()
         self._readers += 1
         try:
             wait, quiet = SHORTEST_S, 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
@@ -31,7 +31,7 @@ def scrape(request: Request, ctx: Queue) -> Response:
     """Tell all, in the format that is asked for."""
     registry = CollectorRegistry()
     registry.register(QueueCollector(metrics(ctx)))
-    encode, kind = choose_encoder(request.headers.get("accept", ""))
+    encode, kind = _encoder(request.headers.get("accept", ""))
     return Response(encode(registry), headers={"content-type": kind})
 
 
@@ -57,6 +57,14 @@ class QueueCollector(Collector):
         yield from _of_attempts(found)
         yield from _of_specs(found)
         yield from _of_workers(found)
+
+
+def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    """Return what writes the format that is asked for; the plain one where that is nothing to understand."""
+    try:
+        return choose_encoder(accept)
+    except (TypeError, ValueError):  # a version that is no number
+        return choose_encoder("")
 
 
 def _of_queues(found: Metrics) -> Iterator[Metric]:

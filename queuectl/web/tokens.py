@@ -14,6 +14,7 @@ import msgspec
 
 from queuectl.model.errors import StoreUnavailableError
 from queuectl.store.newborn import write_new
+from queuectl.store.private import token_file
 
 Role = Literal["full", "read"]
 Token = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{16,200}\Z")]
@@ -35,11 +36,6 @@ class Tokens(msgspec.Struct, frozen=True):
         is_full = hmac.compare_digest(given, self.full.encode())
         is_read = hmac.compare_digest(given, self.read.encode())
         return "full" if is_full else "read" if is_read else None
-
-
-def token_file(database: Path) -> Path:
-    """Return where the tokens of a queue are kept: `queue.tokens` beside queue.db."""
-    return database.with_suffix(".tokens") if database.suffix == ".db" else Path(f"{database}.tokens")
 
 
 def tokens_of(database: Path) -> Tokens:

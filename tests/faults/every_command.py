@@ -61,6 +61,8 @@ EVERY: dict[str, str] = {
     "completion zsh": "completion zsh",
     "completion fish": "completion fish",
 }
+ENDLESS = {"dashboard"}
+"""Serves until it is told to end: tests/web/test_serving.py and section J."""
 OPEN_NO_QUEUE = {
     "validate": "jobs.d",
     "schema": None,

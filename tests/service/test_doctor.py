@@ -266,6 +266,14 @@ def test_modes(ctx: Context, doctor: Doctor) -> None:
     assert found.advice == f"chmod go-rwx {ctx.path}"
 
 
+def test_the_tokens_of_the_dashboard_are_its_owner_s_alone(ctx: Context, doctor: Doctor) -> None:
+    tokens = ctx.path.with_suffix(".tokens")
+    tokens.touch(0o600)
+    assert doctor("files")[0].status == "ok"
+    tokens.chmod(0o640)
+    assert doctor.bad("files").advice == f"chmod go-rwx {tokens}"
+
+
 def test_a_folder_for_everybody(ctx: Context, doctor: Doctor) -> None:
     ctx.path.parent.chmod(0o777)
     assert "everybody may replace" in doctor.bad("files").found

@@ -12,6 +12,7 @@ from pathlib import Path
 from queuectl.rules.units import format_size
 from queuectl.service.context import Context
 from queuectl.service.doctor.finding import Finding, ok, problem, some, warning
+from queuectl.store.private import token_file
 from queuectl.store.wake import wake_folder
 
 LARGE_WAL = 64 << 20
@@ -22,7 +23,13 @@ Seen = dict[Path, os.stat_result]
 
 def seen(queue: Path) -> Seen:
     """Return the files that make up a queue, to be judged as they are before anybody opens it."""
-    there = [queue, _beside(queue, "-wal"), _beside(queue, "-shm"), Path(wake_folder(str(queue)))]
+    there = [
+        queue,
+        _beside(queue, "-wal"),
+        _beside(queue, "-shm"),
+        Path(wake_folder(str(queue))),
+        token_file(queue),
+    ]
     return {path: status for path in there if (status := _status(path))}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ from queuectl.web.api.reading import LONGEST_ID, JobName
 from queuectl.web.asking import Queue, site_of
 from queuectl.web.events import EventStream
 from queuectl.web.following import CHUNK_BYTES, readers_of
+from queuectl.web.live import TooManyWatchersError
 from queuectl.web.site import Site
 
 router = APIRouter(prefix="/jobs/{job}/logs", tags=["logs"])
@@ -112,6 +114,14 @@ async def _events(
     request: Request, job_id: int, number: int, start: int, *, all_of_job: bool
 ) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
+    with suppress(TooManyWatchersError):  # it came at the same time as others, and asks again
+        async for event in _attempts(request, job_id, number, start, all_of_job=all_of_job):
+            yield event
+
+
+async def _attempts(
+    request: Request, job_id: int, number: int, start: int, *, all_of_job: bool
+) -> AsyncIterator[str]:
     readers, site = readers_of(request), site_of(request)
     while True:
         yield _event("attempt", {"attempt": number}, f"{number}:{start}")

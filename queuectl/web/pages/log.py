@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
@@ -23,6 +24,7 @@ from queuectl.web.ansi import Painter
 from queuectl.web.asking import Queue, site_of
 from queuectl.web.events import EventStream
 from queuectl.web.following import look_at, readers_of
+from queuectl.web.live import TooManyWatchersError
 from queuectl.web.pages.render import LIVE, page
 
 router = APIRouter()
@@ -167,13 +169,20 @@ class _Text:
 
 
 async def _events(windows: AsyncIterator[Window | None]) -> AsyncIterator[str]:
-    text = _Text()
     yield "retry: 1000\n\n"
+    with suppress(TooManyWatchersError):  # it came at the same time as others, and asks again
+        async for event in _written(windows):
+            yield event
+
+
+async def _written(windows: AsyncIterator[Window | None]) -> AsyncIterator[str]:
+    text = _Text()
     async for window in windows:
         if window is None:
             yield ":\n\n"
             continue
-        html = text.html(window, last=window.over)
+        # Not here: what is all escapes takes a second, and nobody else would be answered meanwhile.
+        html = await run_in_threadpool(text.html, window, last=window.over)
         if html:
             lines = "".join(f"data:{line}\n" for line in f"{window.start}\n{html}".split("\n"))
             yield f"id: {window.end - text.pending}\nevent: written\n{lines}\n"
