@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
 
 from queuectl.web.live import Changes, TooManyWatchersError
+from queuectl.web.streams import Stream
 
 router = APIRouter()
 
 
-class EventStream(StreamingResponse):
+class EventStream(Stream):
     """An answer that goes on."""
 
     media_type = "text/event-stream"

@@ -7,27 +7,14 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from queuectl.model.job import Job
 from queuectl.model.states import JobState
 from queuectl.service.context import Context
 from tests.browser.chromium import tab
 from tests.store.conftest import Bench
 from tests.web.conftest import Server
+from tests.web.outputs import write, writing
 
 AT_END = "box => box.scrollHeight - box.scrollTop - box.clientHeight < 32"
-
-
-def writing(ctx: Context, bench: Bench, output: bytes, **changes: object) -> Job:
-    """A job that runs and has written something."""
-    job = bench.processing(priority=1000, **changes)
-    write(ctx, output)
-    return job
-
-
-def write(ctx: Context, output: bytes) -> None:
-    ctx.log_dir.mkdir(exist_ok=True)
-    with (ctx.log_dir / "w1-0.log").open("ab") as file:
-        file.write(output)
 
 
 def test_a_live_log_is_followed_to_its_end(page: Page, server: Server, ctx: Context, bench: Bench) -> None:

@@ -11,6 +11,9 @@ import pytest
 from tests.command import Queuectl
 from tests.faults.pace import HEARTBEAT_S, KILL_AFTER_S, LEASE_S
 from tests.faults.rows import ROWS
+from tests.web.conftest import app, client, ctx, server, site, stranger
+
+__all__ = ["app", "client", "ctx", "server", "site", "stranger"]
 
 _ROW = re.compile(r"test_([a-j]\d\d)_")
 

@@ -25,8 +25,8 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from queuectl.engine.environment import _is_own
-from queuectl.service.context import Context, opened
-from queuectl.web import live, serve
+from queuectl.service.context import Context
+from queuectl.web import following, live, serve
 from queuectl.web.access import cookie_name
 from queuectl.web.app import create_app
 from queuectl.web.guard import LOGIN, LOGOUT, MAX_BODY
@@ -34,7 +34,9 @@ from queuectl.web.site import Site
 from queuectl.web.tokens import Tokens
 from tests.command import Queuectl
 from tests.faults.machine import need
+from tests.store.conftest import Bench
 from tests.web.conftest import ORIGIN, TOKENS, Server, asking
+from tests.web.outputs import writing
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -44,41 +46,6 @@ HOSTILE = (
     "{{ 7*7 }}",
 )
 LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-@pytest.fixture
-def ctx(queuectl: Queuectl) -> Iterator[Context]:
-    with opened(str(queuectl.db), create=True, environ=queuectl.env) as ctx:
-        yield ctx
-
-
-@pytest.fixture
-def site(ctx: Context) -> Site:
-    return Site(database=ctx.path, tokens=TOKENS, environ=ctx.environ)
-
-
-@pytest.fixture
-def app(site: Site) -> FastAPI:
-    return create_app(site)
-
-
-@pytest.fixture
-def client(app: FastAPI) -> Iterator[httpx.Client]:
-    with asking(app, TOKENS.full) as client:
-        yield client
-
-
-@pytest.fixture
-def stranger(app: FastAPI) -> Iterator[httpx.Client]:
-    with asking(app, None) as client:
-        yield client
-
-
-@pytest.fixture
-def server(queuectl: Queuectl) -> Iterator[Server]:
-    server = Server(queuectl)
-    yield server
-    server.stop()
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:
@@ -851,6 +818,43 @@ def test_j15_more_streams_than_there_is_room_for(impatient: int) -> None:
             streams.append(stream.recv(12))
         assert streams == [b"HTTP/1.1 200"] * 10 + [b"HTTP/1.1 503"] * 20
         assert is_alive(impatient)
+
+
+@pytest.mark.parametrize("path", ["/jobs/1/log/live?attempt=1", "/api/v1/jobs/1/logs/stream"])
+def test_j15_more_followers_at_once_than_there_is_room_for(
+    impatient: int, ctx: Context, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(following, "MOST_READERS", 5)
+    Bench(ctx.store).processing()
+    with ExitStack() as open_ones:
+        request = f"GET {path} HTTP/1.1\r\nConnection: close\r\n{WITH_TOKEN}\r\n"
+        following_still = {open_ones.enter_context(begun(impatient, request)) for _ in range(30)}
+        deadline = time.monotonic() + 20
+        while len(following_still) > 5 and time.monotonic() < deadline:
+            readable, _, _ = select.select(list(following_still), [], [], 1)
+            following_still -= {one for one in readable if not received(one)}
+        assert len(following_still) == 5
+        assert is_alive(impatient)
+
+
+@pytest.mark.parametrize(
+    "path", ["/jobs/1/log/raw", "/api/v1/jobs/1/logs", "/jobs/1/log/live?attempt=1&after=0"]
+)
+def test_j15_who_hangs_up_in_the_middle_of_an_output_leaves_nothing_open(
+    ctx: Context, server: Server, path: str
+) -> None:
+    writing(ctx, Bench(ctx.store), (b"x" * 79 + b"\n") * 100_000)
+    process = psutil.Process(server.process.pid)
+    before = process.num_fds()
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n\r\n"
+    with ExitStack() as open_ones:
+        for _ in range(20):
+            connection = open_ones.enter_context(begun(httpx.URL(server.url).port or 0, request))
+            assert received(connection)
+    deadline = time.monotonic() + 20
+    while process.num_fds() > before + 5 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert process.num_fds() <= before + 5
 
 
 def test_j15_more_connections_than_there_is_room_for(impatient: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from queuectl.service import dead_groups
 from queuectl.service.context import Context
 from queuectl.web.pages import dead as page
 from tests.store.conftest import Bench
-from tests.web.forms import send
+from tests.web.forms import notice, send
 
 EVIL = "<img src=x onerror=alert(1)>\"'&"
 
@@ -150,6 +151,18 @@ def test_a_group_of_whatever_text_is_reached_by_its_own_buttons(
     found = [ctx.store.jobs.get(job.id) for job in those]
     assert [job and job.state for job in found] == [JobState.PENDING if what == "retry" else None] * 2
     assert bench.now(other).state is JobState.DEAD
+
+
+def test_a_group_whose_address_is_long_leads_back(client: httpx.Client, bench: Bench) -> None:
+    """Other letters than those of English are nine characters of an address, each."""
+    dead(bench, reason="失敗" * 90, command=f"echo {'日本語' * 30}")
+    path, query = re.findall(r'href="(/dead/group)\?([^"]+)"', client.get("/dead").text)[0]
+    there = f"{path}?{unescape(query)}"
+    assert len(there) > 2000
+    fields = dict(parse_qsl(unescape(query)))
+    answer = client.post(path, data={"what": "retry", "next": there, **fields})
+    assert answer.headers["location"] == there
+    assert notice(answer) == "good:1 job retried"
 
 
 @pytest.mark.parametrize("what", ["retry", "discard"])

@@ -20,6 +20,7 @@ from queuectl.service.logs import find_attempt
 from queuectl.web import following
 from tests.store.conftest import Bench
 from tests.web.conftest import Server
+from tests.web.outputs import write, writing
 
 EVIL = "<img src=x onerror=alert(1)>\"'&"
 
@@ -48,19 +49,6 @@ def ended(bench: Bench, output: bytes, **changes: object) -> Job:
     job = bench.processing(priority=1000, **changes)
     assert bench.finish(job, output=output, output_bytes=len(output))
     return bench.now(job)
-
-
-def writing(ctx: Context, bench: Bench, output: bytes) -> Job:
-    """A job that runs and has written something."""
-    job = bench.processing(priority=1000)
-    write(ctx, output)
-    return job
-
-
-def write(ctx: Context, output: bytes) -> None:
-    ctx.log_dir.mkdir(exist_ok=True)
-    with (ctx.log_dir / "w1-0.log").open("ab") as file:
-        file.write(output)
 
 
 class TestJobs:

@@ -175,6 +175,15 @@ def test_the_version(client: httpx.Client) -> None:
     assert value(scraped(client), "queuectl_info", version=VERSION, schema=str(LATEST)) == 1
 
 
+@pytest.mark.parametrize(
+    "accept", ["application/openmetrics-text; version=new", "text/plain; version=new", ";"]
+)
+def test_a_format_that_nobody_knows_is_the_plain_one(client: httpx.Client, accept: str) -> None:
+    answer = client.get("/metrics", headers={"accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
 def test_a_real_run_scraped_from_any_process(queuectl: Queuectl, server: Server) -> None:
     queuectl("enqueue", "true")
     queuectl("enqueue", "exit 3", "--max-retries", "1")

@@ -17,7 +17,7 @@ from queuectl.web.pages import spec as spec_page
 from queuectl.web.pages import specs as specs_page
 from tests.service.applying import apply_files
 from tests.store.conftest import Bench
-from tests.web.forms import send
+from tests.web.forms import notice, send
 
 EVIL = "<img src=x onerror=alert(1)>\"'&"
 NIGHTLY = f"""
@@ -133,6 +133,15 @@ class TestSteering:
         assert not specs.get_spec(ctx, "nightly").paused
         assert send(client, "/specs/once/pause").startswith("bad:spec 'once' has no schedule to pause")
         assert client.post("/specs/nightly/pause", data={"reason": "x" * 1001}).status_code == 422
+
+    def test_a_notice_fits_into_a_cookie_whatever_is_in_it(self, client: httpx.Client, folder: Path) -> None:
+        answer = client.post("/specs/nightly/pause", data={"next": "/specs", "reason": "\u202e" + "😀" * 900})
+        assert len(answer.headers["set-cookie"]) < 4096  # browsers drop a longer one
+        assert notice(answer).startswith("good:nightly is paused: \u202e😀")
+        shown = re.search(r'class="notice good">(.*)</p>', client.get("/specs").text)
+        assert shown
+        assert shown[1].startswith("nightly is paused: \\u202e😀")
+        assert shown[1].endswith("😀")
 
     def test_who_only_looks_sees_no_buttons_and_may_not(self, reader: httpx.Client, folder: Path) -> None:
         for path in ("/specs", "/specs/nightly"):

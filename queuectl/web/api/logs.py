@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from queuectl.model.job import Job
 from queuectl.model.states import FINAL, Outcome
@@ -29,6 +29,7 @@ from queuectl.web.events import EventStream
 from queuectl.web.following import CHUNK_BYTES, readers_of
 from queuectl.web.live import TooManyWatchersError
 from queuectl.web.site import Site
+from queuectl.web.streams import Stream
 
 router = APIRouter(prefix="/jobs/{job}/logs", tags=["logs"])
 
@@ -54,7 +55,7 @@ def log(
     """Return what an attempt has written until now."""
     job = jobs.find(ctx, name)
     number = logs.find_attempt(ctx, job, attempt).number
-    return StreamingResponse(_written(site_of(request), job.id, number, tail), media_type="text/plain")
+    return Stream(_written(site_of(request), job.id, number, tail), media_type="text/plain")
 
 
 @router.get("/stream", response_class=EventStream, responses=STREAM)

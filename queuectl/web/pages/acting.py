@@ -16,10 +16,10 @@ from queuectl.web.login import local
 from queuectl.web.pages.render import NOTICE, page
 
 _NOTICE_S = 10
-_LONGEST = 400
-"""Characters of a notice: it travels as a cookie."""
+_LONGEST = 1200
+"""Bytes of a notice: it travels as a cookie, quoted, and browsers drop one of more than 4096."""
 
-There = Annotated[str, Form(alias="next", max_length=2000)]
+There = Annotated[str, Form(alias="next", max_length=16_000)]
 """The page to go back to: forms say it in a field `next`."""
 Sure = Annotated[bool, Form(alias="sure")]
 """Whether somebody has confirmed; see `ask_first`."""
@@ -60,7 +60,7 @@ def _back(request: Request, there: str, notice: str) -> Response:
     answer = RedirectResponse(local(there, site), HTTPStatus.SEE_OTHER)
     answer.set_cookie(
         NOTICE,
-        quote(notice[: _LONGEST + 10]),
+        quote(notice.encode(errors="replace")[:_LONGEST].decode(errors="ignore")),
         max_age=_NOTICE_S,
         path=f"{site.base_path}/",
         httponly=True,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 
@@ -26,6 +26,7 @@ from queuectl.web.events import EventStream
 from queuectl.web.following import look_at, readers_of
 from queuectl.web.live import TooManyWatchersError
 from queuectl.web.pages.render import LIVE, page
+from queuectl.web.streams import Stream
 
 router = APIRouter()
 
@@ -103,11 +104,11 @@ async def live(
 
 
 @router.get("/jobs/{job_id}/log/raw")
-def raw(request: Request, ctx: Queue, job_id: int, attempt: Number = None) -> StreamingResponse:
+def raw(request: Request, ctx: Queue, job_id: int, attempt: Number = None) -> Stream:
     """Return an output as it was written, to keep."""
     found = logs.find_attempt(ctx, jobs.get_job(ctx, job_id), attempt)
     name = f"job-{found.job_id}-attempt-{found.number}.log"
-    return StreamingResponse(
+    return Stream(
         _raw(request, found),
         media_type="text/plain; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="{name}"'},

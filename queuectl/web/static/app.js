@@ -5,6 +5,7 @@ const base = document.body.dataset.base;
 const SHORTEST_MS = 100; // between two looks, however busy the queue is
 const SHARE = 10; // a look that took long is followed by a rest of so many times as long
 const NOTICE_MS = 8000;
+const AGAIN_MS = 2000;
 
 let due = false;
 let looking = false;
@@ -163,10 +164,22 @@ document.addEventListener("keydown", (event) => {
 // Live.
 
 const live = document.getElementById("live");
-const stream = new EventSource(`${base}/live`);
-stream.addEventListener("changed", look);
-stream.onopen = () => { live.textContent = "live"; live.classList.remove("lost"); look(); };
-stream.onerror = () => { live.textContent = "no connection"; live.classList.add("lost"); };
+
+function listen() {
+  const stream = new EventSource(`${base}/live`);
+  stream.addEventListener("changed", look);
+  stream.onopen = () => { live.textContent = "live"; live.classList.remove("lost"); look(); };
+  stream.onerror = () => {
+    live.textContent = "no connection";
+    live.classList.add("lost");
+    if (stream.readyState === EventSource.CLOSED) setTimeout(again, AGAIN_MS);
+  };
+}
+
+// Where the answer was no stream (a proxy whose server is away, a session that has ended) browsers don't ask again.
+function again() { look(); listen(); }
+
+listen();
 document.addEventListener("visibilitychange", () => { if (!document.hidden && due) look(); });
 sure.addEventListener("close", () => { if (due) look(); });
 

@@ -3,6 +3,7 @@
 const LONGEST = 8_000_000; // characters kept in the page; what is older is a link again
 const MOST_FOUND = 10_000;
 const NEAR_END = 32;
+const AGAIN_MS = 2000;
 
 customElements.define("job-log", class extends HTMLElement {
   connectedCallback() {
@@ -31,7 +32,11 @@ customElements.define("job-log", class extends HTMLElement {
   listen() {
     const from = this.hasAttribute("data-blank") ? "" : `&after=${this.dataset.end}`;
     this.stream = new EventSource(this.dataset.live + from);
-    this.stream.addEventListener("written", (event) => this.append(event.data));
+    this.stream.addEventListener("written", (event) => { this.dataset.end = event.lastEventId; this.append(event.data); });
+    this.stream.onerror = ({ target }) => {
+      // Browsers ask again by themselves, but not where the answer was no stream: the server is away, or has no room.
+      if (target.readyState === EventSource.CLOSED) setTimeout(() => { if (this.stream === target && this.isConnected) this.listen(); }, AGAIN_MS);
+    };
     this.stream.addEventListener("over", () => this.end());
   }
 
