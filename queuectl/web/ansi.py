@@ -7,7 +7,7 @@ nothing in a page and are left out; what is left of control characters is shown:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup, escape
 
@@ -76,20 +76,16 @@ class Painter:
             run += text[at : token.start()]
             at = token.end()
             if token["final"] == "m":
-                yield self._span(run)
-                run = ""
+                classes = self._classes()
                 self._set(token["numbers"])
+                if run and self._classes() != classes:
+                    yield _span(run, classes)
+                    run = ""
             elif token["line"]:
                 run += "\n"
             elif token["hidden"]:
                 run += visible(token["hidden"])
-        yield self._span(run + text[at:])
-
-    def _span(self, text: str) -> Markup:
-        classes = self._classes()
-        if not classes or not text:
-            return escape(text)
-        return Markup('<span class="{}">{}</span>').format(" ".join(classes), text)
+        yield _span(run + text[at:], self._classes())
 
     def _classes(self) -> list[str]:
         # On a coloured ground all text has the same colour: no two of the others go together legibly.
@@ -112,6 +108,12 @@ class Painter:
                 self._colour = _colour(code, rest)
             elif 40 <= code <= 49 or 100 <= code <= 107:
                 self._ground = _colour(code - 10, rest)
+
+
+def _span(text: str, classes: Sequence[str]) -> Markup:
+    if not classes or not text:
+        return escape(text)
+    return Markup('<span class="{}">{}</span>').format(" ".join(classes), text)
 
 
 def _colour(code: int, rest: Iterator[int]) -> str:
