@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from markupsafe import Markup, escape
 
@@ -71,21 +73,24 @@ class Painter:
         return len(self._unfinished.encode("utf-8", "replace"))
 
     def _runs(self, text: str) -> Iterator[Markup]:
-        at, run = 0, ""
+        for classes, pieces in groupby(self._pieces(text), itemgetter(0)):
+            yield _span("".join(piece for _, piece in pieces), classes)
+
+    def _pieces(self, text: str) -> Iterator[tuple[list[str], str]]:
+        """Yield what is to be read, with the classes that it has."""
+        at = 0
         for token in _TOKEN.finditer(text):
-            run += text[at : token.start()]
+            if token.start() > at:
+                yield self._classes(), text[at : token.start()]
             at = token.end()
             if token["final"] == "m":
-                classes = self._classes()
                 self._set(token["numbers"])
-                if run and self._classes() != classes:
-                    yield _span(run, classes)
-                    run = ""
             elif token["line"]:
-                run += "\n"
+                yield self._classes(), "\n"
             elif token["hidden"]:
-                run += visible(token["hidden"])
-        yield _span(run + text[at:], self._classes())
+                yield self._classes(), visible(token["hidden"])
+        if at < len(text):
+            yield self._classes(), text[at:]
 
     def _classes(self) -> list[str]:
         # On a coloured ground all text has the same colour: no two of the others go together legibly.
@@ -111,7 +116,7 @@ class Painter:
 
 
 def _span(text: str, classes: Sequence[str]) -> Markup:
-    if not classes or not text:
+    if not classes:
         return escape(text)
     return Markup('<span class="{}">{}</span>').format(" ".join(classes), text)
 

@@ -58,13 +58,6 @@ def text_of(html: str) -> str:
         ("\x1b[99999999999999999999mx", "x"),
     ],
 )
-def test_what_changes_nothing_makes_no_new_span() -> None:
-    assert (
-        Painter().paint("\x1b[31ma\x1b[31mb\x1b[0;31mc\x1b[1m\x1b[22md")
-        == '<span class="ansi-red">abcd</span>'
-    )
-
-
 def test_each(written: str, html: str) -> None:
     assert painted(written) == html
 
@@ -124,3 +117,10 @@ class Strict(HTMLParser):
         raise AssertionError(data)
 
     handle_decl = handle_pi = unknown_decl = handle_comment
+
+
+def test_what_changes_nothing_makes_no_new_span() -> None:
+    assert (
+        Painter().paint("\x1b[31ma\x1b[31mb\x1b[0;31mc\x1b[1m\x1b[22md")
+        == '<span class="ansi-red">abcd</span>'
+    )
