@@ -86,3 +86,20 @@ def test_what_the_watch_says(tmp_path: Path):
     assert heavy_imports(tmp_path, "schema", heavy=["json", "yaml"]) == [
         "json, which queuectl.specs.schema imports"
     ]
+
+
+def test_a_worker_without_a_dashboard(ran: Path):
+    heavy = [
+        "base64",
+        "fastapi",
+        "hashlib",
+        "hmac",
+        "json",
+        "secrets",
+        "shutil",
+        "tempfile",
+        "uvicorn",
+        "yaml",
+    ]
+    found = heavy_imports(ran, "run", "--until-idle", heavy=heavy)
+    assert not found, f"an idle worker is larger than it need be: it loads {'; '.join(found)}"

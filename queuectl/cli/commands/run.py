@@ -20,9 +20,11 @@ from queuectl.service.supervise import supervise
 def _address(
     _context: click.Context, _parameter: click.Parameter, text: str | None
 ) -> tuple[str, int] | None:
+    if text is None:
+        return None
     from queuectl.cli.dashboard import address  # noqa: PLC0415  loads what a dashboard needs
 
-    return None if text is None else address(text)
+    return address(text)
 
 
 @click.command(
