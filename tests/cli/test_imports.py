@@ -94,7 +94,6 @@ def test_a_worker_without_a_dashboard(ran: Path):
         "fastapi",
         "hashlib",
         "hmac",
-        "json",
         "secrets",
         "shutil",
         "tempfile",
