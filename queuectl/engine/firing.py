@@ -9,23 +9,24 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from queuectl.engine.flows import grow
 from queuectl.engine.journal import event
-from queuectl.model.config import Config
+from queuectl.model.config import DAY_MS, Config
 from queuectl.model.fire import Fire, StoredSpec
 from queuectl.model.job import NewJob
 from queuectl.model.spec import Schedule, schedule_zone
 from queuectl.model.states import FireOutcome, JobState, Overlap
-from queuectl.rules.catch_up import FireDecision, PlannedFire, decide_fires
 from queuectl.rules.making import job_of
 from queuectl.rules.overlap import Meeting, meet
-from queuectl.rules.schedule import jitter_offset
-from queuectl.rules.zones import DAY_MS
 from queuectl.store.specs import Advance
 from queuectl.store.store import Store
+
+if TYPE_CHECKING:
+    from queuectl.rules.catch_up import FireDecision, PlannedFire
 
 AT_ONCE = 100
 """About how many instants are fired in one transaction: some 10 ms."""
@@ -113,6 +114,8 @@ class _Firing:
 
     def decide(self, stored: StoredSpec) -> None:
         """Take in a spec: what becomes of its instants that are due."""
+        from queuectl.rules.catch_up import decide_fires  # noqa: PLC0415  loads cron and zones; many need neither
+
         if stored.damage is not None:
             self._put_off(stored, stored.damage)
             return
@@ -137,6 +140,8 @@ class _Firing:
 
     def fire(self) -> Sequence[Fire]:
         """Enter the instants, make their jobs, and move the schedules on."""
+        if not self._decided and not self._unreadable:
+            return []
         entries = [
             _Entry(stored, schedule, one) for stored, schedule, found in self._decided for one in found.fires
         ]
@@ -227,6 +232,8 @@ class _Firing:
         )
 
     def _moves(self, fired: dict[str, int]) -> Iterator[Advance]:
+        from queuectl.rules.schedule import jitter_offset  # noqa: PLC0415  as above
+
         for stored, schedule, decision in self._decided:
             next_due = decision.next_due_ms
             next_fire = None if next_due is None else next_due + jitter_offset(schedule, stored.name)

@@ -50,8 +50,11 @@ class History:
 
     def forget(self, job_ids: Iterable[int]) -> tuple[int, Sequence[str]]:
         """Delete jobs that don't run, and their attempts. Returns how many, and their output files."""
+        those = list(job_ids)
+        if not those:
+            return 0, []
         with self._db.transaction():
-            ids = msgspec.json.encode(list(job_ids)).decode()
+            ids = msgspec.json.encode(those).decode()
             files = [
                 row["output_file"] for row in self._db.run("forget_attempts", ids=ids) if row["output_file"]
             ]

@@ -99,6 +99,7 @@ def test_a_worker_without_a_dashboard(ran: Path):
         "tempfile",
         "uvicorn",
         "yaml",
+        "zoneinfo",
     ]
     found = heavy_imports(ran, "run", "--until-idle", heavy=heavy)
     assert not found, f"an idle worker is larger than it need be: it loads {'; '.join(found)}"
