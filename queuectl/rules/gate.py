@@ -11,7 +11,7 @@ from queuectl.model.job import NewJob
 from queuectl.model.spec import JobSpec
 from queuectl.model.states import BlockedBy, JobState, OnConflict
 
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_VARIABLE = r"\$\{([^}]*)\}"
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,13 +57,13 @@ def slot_key(spec: JobSpec) -> str:
         why = "is read when the job starts" if inner else "is not in env"
         raise ValueError(f"the variable {found[1]} {why}; expected one that env gives a value")
 
-    return _VARIABLE.sub(value, spec.concurrency.key) if spec.concurrency else ""
+    return re.sub(_VARIABLE, value, spec.concurrency.key) if spec.concurrency else ""
 
 
 def shown_key(spec: JobSpec) -> str:
     """Return the key of a spec's slots for people: the values of parameters are in it, those of env are not."""
     key = spec.concurrency.key if spec.concurrency else ""
-    return _VARIABLE.sub(lambda found: spec.arguments.get(found[1], found[0]), key)
+    return re.sub(_VARIABLE, lambda found: spec.arguments.get(found[1], found[0]), key)
 
 
 def at_gate(new: NewJob) -> NewJob:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_RATE = re.compile(r"([1-9][0-9]{0,6}) ?/ ?(s|m|h|d)")
+_RATE = r"([1-9][0-9]{0,6}) ?/ ?(s|m|h|d)"
 _UNITS_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 FASTEST_US = 1_000
 """Between two starts: 1,000 a second, which is as often as a clock of milliseconds can tell."""
@@ -12,7 +12,7 @@ FASTEST_US = 1_000
 
 def parse_rate(text: str) -> int:
     """Return the microseconds between two starts of a rate such as `10/m`. ValueError says what is expected."""
-    found = _RATE.fullmatch(text)
+    found = re.fullmatch(_RATE, text)
     if found is None:
         raise ValueError(f"expected a rate like 10/m, 5/s or 100/h; found {text}")
     interval = _UNITS_US[found[2]] // int(found[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -36,8 +37,10 @@ STATEMENT_JOBS = 500
 _NO_LIMIT = 1 << 31
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_decode = msgspec.json.Decoder(JobSpec).decode
-_decode_said = msgspec.json.Decoder(Said).decode
+_decode = partial(
+    msgspec.json.decode, type=JobSpec
+)  # a Decoder takes a millisecond to make, also where none is read
+_decode_said = partial(msgspec.json.decode, type=Said)
 
 
 class Jobs:

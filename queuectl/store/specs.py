@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from queuectl.store.listing import LAST_CHARACTER
 from queuectl.store.rows import damaged, readable
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_decode = msgspec.json.Decoder(JobSpec).decode
+_decode: Callable[[str], JobSpec] = partial(msgspec.json.decode, type=JobSpec)
 _LAST = 2**63 - 1
 _WAY_OUT = "it makes no jobs until its file is applied again"
 _decode_places = msgspec.json.Decoder(tuple[tuple[str, int, int], ...]).decode

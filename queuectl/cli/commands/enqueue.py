@@ -17,13 +17,11 @@ from queuectl.cli.completion import job_ids, queue_names, spec_names
 from queuectl.cli.json_output import ArrayPrinter, Output, print_array, print_object
 from queuectl.cli.lazy import Command
 from queuectl.cli.options import database_option, open_queue, output_option
-from queuectl.cli.waiting import exit_code, wait_for
 from queuectl.model.errors import UsageError
 from queuectl.model.job import Job
 from queuectl.model.spec import PRIORITY_RANGE, RETRIES_RANGE
 from queuectl.service.context import Context
 from queuectl.service.enqueue import Enqueued, Request, enqueue_all
-from queuectl.service.jobs import find
 
 
 @click.command(
@@ -126,7 +124,7 @@ def command(
     def reader(ctx: Context) -> Reader:
         zone = ctx.config.timezone
         due = params.instant(run_at, "--run-at", zone)
-        needed = tuple(dict.fromkeys(find(ctx, one).id for one in needs))
+        needed = _needed(ctx, needs) if needs else ()
         return Reader(zone=zone, options=options, key=key, run_at_ms=due, delay_ms=delay, needs=needed)
 
     if many:
@@ -143,10 +141,10 @@ def command(
         if output == "table":
             _say(made)
         if wait:
-            jobs = wait_for(ctx, jobs, timeout_ms=None)
+            jobs = _wait_for(ctx, jobs)
     if output != "table":
         _print(jobs, output)
-    return exit_code(jobs, quiet=output != "table") if wait else 0
+    return _exit_code(jobs, output) if wait else 0
 
 
 def _check_alone(others: dict[str, Any]) -> None:
@@ -165,10 +163,10 @@ def _of_spec(
         made = trigger(ctx, [name], arguments=arguments, at=start if delay is None else ctx.now() + delay)
         if output == "table":
             _say([Enqueued(job=job, created=True) for job in made])
-        jobs = wait_for(ctx, made, timeout_ms=None) if wait else made
+        jobs = _wait_for(ctx, made) if wait else made
     if output != "table":
         _print(jobs, output)
-    return exit_code(jobs, quiet=output != "table") if wait else 0
+    return _exit_code(jobs, output) if wait else 0
 
 
 def _check_one(words: Sequence[str], file: str | None, text: str | None) -> None:
@@ -250,9 +248,27 @@ def _enqueue_stdin(reader: Callable[[Context], Reader], output: Output, *, wait:
         tally = enqueue(jobs.extend)
         if output == "table":
             click.echo(str(tally))
-        jobs = wait_for(ctx, jobs, timeout_ms=None)
+        jobs = _wait_for(ctx, jobs)
     if output != "table":
         print_array(map(job_view, jobs), output)
+    return _exit_code(jobs, output)
+
+
+def _needed(ctx: Context, needs: Sequence[str]) -> tuple[int, ...]:
+    from queuectl.service.jobs import find  # noqa: PLC0415  most jobs need none
+
+    return tuple(dict.fromkeys(find(ctx, one).id for one in needs))
+
+
+def _wait_for(ctx: Context, jobs: Sequence[Job]) -> list[Job]:
+    from queuectl.cli.waiting import wait_for  # noqa: PLC0415  only with --wait
+
+    return wait_for(ctx, jobs, timeout_ms=None)
+
+
+def _exit_code(jobs: Sequence[Job], output: Output) -> int:
+    from queuectl.cli.waiting import exit_code  # noqa: PLC0415  as above
+
     return exit_code(jobs, quiet=output != "table")
 
 

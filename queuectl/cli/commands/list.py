@@ -13,7 +13,6 @@ from queuectl.cli.limits import limit_option, one_more, say_cut
 from queuectl.cli.options import database_option, label_option, open_queue, output_option
 from queuectl.cli.shown import print_jobs
 from queuectl.model.states import JobState
-from queuectl.rules.shapes import job_view
 from queuectl.service import jobs
 from queuectl.store.listing import JobFilter
 
@@ -63,5 +62,7 @@ def command(
     if output == "table":
         print_jobs(shown, nothing="no jobs")
     else:
+        from queuectl.rules.shapes import job_view  # noqa: PLC0415  not for people
+
         print_array(map(job_view, shown), output)
     say_cut(found, limit)
